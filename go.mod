@@ -1,0 +1,3 @@
+module github.com/kafkarecover/kafkarecover
+
+go 1.26.0

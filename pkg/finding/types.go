@@ -1,0 +1,64 @@
+// Package finding owns the rules: what may be wrong with the volumes and objects of a Kafka cluster, and how to say so.
+// Judges are pure: they take volumes and objects and return findings; no client, clock, environment or printing.
+package finding
+
+import (
+	"github.com/kafkarecover/kafkarecover/pkg/strimzi"
+	"github.com/kafkarecover/kafkarecover/pkg/volume"
+)
+
+// Severity is fixed per rule.
+type Severity string
+
+// The severities, worst first.
+const (
+	Critical Severity = "critical"
+	Error    Severity = "error"
+	Warning  Severity = "warning"
+	Info     Severity = "info"
+)
+
+// Rule is one thing that can be found. Rules are documented by `kafkarecover explain RULE` and docs/rules.md.
+type Rule struct {
+	ID       string   `json:"id"`
+	Severity Severity `json:"severity"`
+	Title    string   `json:"title"`
+	// What the rule looks at, Why it matters (the consequence), Source of the fact, and the Remedy.
+	What   string `json:"what"`
+	Why    string `json:"why"`
+	Source string `json:"source"`
+	Remedy string `json:"remedy"`
+	// Refuses tells that restore refuses on this rule unless --accept RULE=SUBJECT lifts it.
+	Refuses bool `json:"refuses"`
+	// Final tells that --accept cannot lift it.
+	Final bool `json:"final,omitempty"`
+}
+
+// Finding is one rule found true (or not evaluable) for one subject.
+type Finding struct {
+	Rule     string   `json:"rule"`
+	Severity Severity `json:"severity"`
+	// Subject is what --ignore and --accept name: a volume's Name, kafka/NAME, pool/NAME, node/ID, cluster/ID.
+	Subject string `json:"subject"`
+	Message string `json:"message"`
+	// Evidence are observed facts, one a line: where, and what was there.
+	Evidence []string `json:"evidence,omitempty"`
+	Remedy   string   `json:"remedy,omitempty"`
+	Refuses  bool     `json:"refuses"`
+	// Unevaluated tells that the rule could not be evaluated; for a rule that refuses that is a refusal.
+	Unevaluated bool `json:"unevaluated,omitempty"`
+}
+
+// Input is everything a judge may look at.
+type Input struct {
+	// Volumes are those of one Kafka cluster (or of one --dir).
+	Volumes []volume.Volume
+	// Shadowing are Released, Available or Failed volumes whose claimRef names a claim of this cluster.
+	Others []volume.PersistentVolume
+	// Cluster is nil when there is no Kafka resource or nothing but folders was looked at.
+	Cluster *strimzi.Cluster
+	// Excluded are volumes the person has given up: they count as lost.
+	Excluded map[string]bool
+	// VolumesForbidden tells that PersistentVolumes could not be listed, so reclaim policies are unknown.
+	VolumesForbidden bool
+}

@@ -1,0 +1,112 @@
+// Package volume owns what a Kafka volume is to this tool: which claim, PersistentVolume or folder it is, which slot of
+// a Kafka cluster its name says it fills, and what was read from it. It holds no Kubernetes client: sources hand it
+// objects and fs.FS.
+package volume
+
+import (
+	"github.com/kafkarecover/kafkarecover/pkg/kraft/logdir"
+)
+
+// ReadState tells how far a volume was read.
+type ReadState string
+
+// The read states. Unread is never to be taken for empty (safety contract, lines 5 and 9).
+const (
+	Read       ReadState = "read"       // all that was asked for was read
+	Incomplete ReadState = "incomplete" // something on it could not be read; Contents.Problems says what
+	Unread     ReadState = "unread"     // nothing could be read; Reason says why
+	Skipped    ReadState = "skipped"    // reading was not asked for (--via objects)
+)
+
+// Volume is one volume of a Kafka node: what names it, what Kubernetes says of it, and what is on it.
+type Volume struct {
+	// Name identifies the volume in output and findings: "pvc/NAME", "pv/NAME", or "dir/NAME" for a folder.
+	Name string `json:"name"`
+	// Slot is what the claim's (or folder's) name says; nil when the name is no Strimzi name or is ambiguous.
+	Slot *Slot `json:"slot,omitempty"`
+	// SlotProblem says why Slot is nil or was not certain.
+	SlotProblem string `json:"slotProblem,omitempty"`
+	// Claim, PV describe the Kubernetes objects; nil for a folder.
+	Claim *Claim            `json:"claim,omitempty"`
+	PV    *PersistentVolume `json:"persistentVolume,omitempty"`
+
+	State  ReadState `json:"state"`
+	Reason string    `json:"reason,omitempty"`
+	// Via tells how it was read: "dir", "pod", "exec", "objects".
+	Via string `json:"via,omitempty"`
+	// Contents is what is on it; nil when State is Unread or Skipped.
+	Contents *logdir.Contents `json:"contents,omitempty"`
+	// MetadataVersion is the finalized metadata.version feature level replayed from this volume's metadata log;
+	// 0 when there is none or it was not replayed.
+	MetadataVersion int16 `json:"metadataVersion,omitempty"`
+	// Topics is the number of topics in the replayed metadata; -1 when it was not replayed.
+	Topics int `json:"topics"`
+}
+
+// Slot is the place a volume has in a Strimzi cluster, after its claim's name
+// (data-<cluster>-<pool>-<id> or data-<volume id>-<cluster>-<pool>-<id>).
+type Slot struct {
+	Cluster string `json:"cluster,omitempty"`
+	// Pool is "kafka" for the virtual pool of clusters that had no node pools.
+	Pool   string `json:"pool,omitempty"`
+	NodeID int32  `json:"nodeId"`
+	// VolumeID is the JBOD volume's ID; nil for storage of type persistent-claim.
+	VolumeID *int32 `json:"volumeId,omitempty"`
+}
+
+// Claim is what matters of a PersistentVolumeClaim.
+type Claim struct {
+	Namespace string            `json:"namespace"`
+	Name      string            `json:"name"`
+	UID       string            `json:"uid"`
+	Phase     string            `json:"phase"`
+	Volume    string            `json:"volume,omitempty"`
+	Labels    map[string]string `json:"labels,omitempty"`
+	// DeleteClaim is the annotation strimzi.io/delete-claim.
+	DeleteClaim  bool     `json:"deleteClaim"`
+	AccessModes  []string `json:"accessModes,omitempty"`
+	StorageClass string   `json:"storageClass,omitempty"`
+	// Terminating tells that a deletion timestamp is set; Finalizers are what holds the object.
+	Terminating bool     `json:"terminating,omitempty"`
+	Finalizers  []string `json:"finalizers,omitempty"`
+	// UsedBy are the running or pending pods that mount the claim, with their nodes.
+	UsedBy []PodRef `json:"usedBy,omitempty"`
+	// Object is the whole claim as the API server returned it, without managedFields.
+	Object map[string]any `json:"object,omitempty"`
+}
+
+// PodRef names a pod that uses a claim.
+type PodRef struct {
+	Name string `json:"name"`
+	Node string `json:"node,omitempty"`
+	// Phase is the pod's phase; Ready tells whether its Ready condition is true.
+	Phase string `json:"phase"`
+	Ready bool   `json:"ready"`
+	// Container, MountPath say where the claim is mounted for reading through exec.
+	Container string `json:"container,omitempty"`
+	MountPath string `json:"mountPath,omitempty"`
+}
+
+// PersistentVolume is what matters of a PersistentVolume.
+type PersistentVolume struct {
+	Name          string `json:"name"`
+	UID           string `json:"uid"`
+	Phase         string `json:"phase"`
+	ReclaimPolicy string `json:"reclaimPolicy"`
+	// ClaimNamespace, ClaimName, ClaimUID are spec.claimRef.
+	ClaimNamespace string `json:"claimNamespace,omitempty"`
+	ClaimName      string `json:"claimName,omitempty"`
+	ClaimUID       string `json:"claimUid,omitempty"`
+	StorageClass   string `json:"storageClass,omitempty"`
+	Capacity       string `json:"capacity,omitempty"`
+	// Driver is the CSI driver or the in-tree type (local, hostPath, nfs); Handle its volume handle or path.
+	Driver string `json:"driver,omitempty"`
+	Handle string `json:"handle,omitempty"`
+	// Nodes are the host names of the node affinity, where it is by kubernetes.io/hostname; Zone its zone.
+	Nodes       []string `json:"nodes,omitempty"`
+	Zone        string   `json:"zone,omitempty"`
+	Terminating bool     `json:"terminating,omitempty"`
+	Finalizers  []string `json:"finalizers,omitempty"`
+	// Object is the whole volume as the API server returned it, without managedFields.
+	Object map[string]any `json:"object,omitempty"`
+}
