@@ -16,7 +16,10 @@ type Cluster struct {
 	NodeConfigs []NodeConfig `json:"nodeConfigs,omitempty"`
 	PodSets     []PodSet     `json:"podSets,omitempty"`
 	Pods        []Pod        `json:"pods,omitempty"`
-	Operators   []Operator   `json:"operators,omitempty"`
+	// Operators are those found; OperatorsKnown is false when Deployments could not be listed in every namespace, so
+	// that there may be others.
+	Operators      []Operator `json:"operators,omitempty"`
+	OperatorsKnown bool       `json:"operatorsKnown"`
 	// KafkaUsers are the names of the cluster's KafkaUser resources; UsersKnown is false when they could not be listed.
 	KafkaUsers []string `json:"kafkaUsers,omitempty"`
 	UsersKnown bool     `json:"usersKnown"`
@@ -157,6 +160,8 @@ type Operator struct {
 	Version    string `json:"version,omitempty"`
 	// Watched is STRIMZI_NAMESPACE split; ["*"] for all namespaces.
 	Watched []string `json:"watched"`
+	// WatchedUnknown says why Watched could not be told from the Deployment; empty when it could.
+	WatchedUnknown string `json:"watchedUnknown,omitempty"`
 	// Selector is STRIMZI_CUSTOM_RESOURCE_SELECTOR.
 	Selector         string            `json:"selector,omitempty"`
 	OperationTimeout time.Duration     `json:"operationTimeoutNs"`
@@ -164,4 +169,8 @@ type Operator struct {
 	KafkaImages      map[string]string `json:"kafkaImages,omitempty"`
 	PullSecrets      []string          `json:"pullSecrets,omitempty"`
 	Ready            bool              `json:"ready"`
+	// PodSetsOnly is STRIMZI_POD_SET_RECONCILIATION_ONLY: such an operator reconciles no Kafka resource.
+	PodSetsOnly  bool     `json:"podSetsOnly,omitempty"`
+	ScaledToZero bool     `json:"scaledToZero,omitempty"`
+	FeatureGates []string `json:"featureGates,omitempty"`
 }
