@@ -59,6 +59,8 @@ type Input struct {
 	Cluster *strimzi.Cluster
 	// Excluded are volumes the person has given up: they count as lost.
 	Excluded map[string]bool
+	// ClusterID is the ID the person named with --cluster-id; empty when it is to be found out.
+	ClusterID string
 	// VolumesForbidden tells that PersistentVolumes could not be listed, so reclaim policies are unknown.
 	VolumesForbidden bool
 }

@@ -41,6 +41,32 @@ type Volume struct {
 	MetadataVersion int16 `json:"metadataVersion,omitempty"`
 	// Topics is the number of topics in the replayed metadata; -1 when it was not replayed.
 	Topics int `json:"topics"`
+	// Image is what else the replayed metadata says; nil when it was not replayed.
+	Image *Image `json:"image,omitempty"`
+}
+
+// Image is what replaying a volume's metadata log showed, as far as a recovery depends on it.
+type Image struct {
+	// End is where the replay ended: what is on the log up to there, committed or not.
+	End logdir.OffsetAndEpoch `json:"end"`
+	// Brokers are the registered brokers.
+	Brokers []int32 `json:"brokers,omitempty"`
+	// InSync is the number of partitions that have the broker in their in-sync replicas, by broker.
+	InSync map[int32]int `json:"inSync,omitempty"`
+	// Users are the principals with SCRAM credentials, quotas or ACLs, without "User:"; sorted.
+	Users []string `json:"users,omitempty"`
+	// Removed are the topics whose removal is in the log that is left, oldest first.
+	Removed []RemovedTopic `json:"removedTopics,omitempty"`
+}
+
+// RemovedTopic is a topic that the metadata log says was deleted.
+type RemovedTopic struct {
+	// Name is empty where the log no longer says what it was.
+	Name    string `json:"name,omitempty"`
+	TopicID string `json:"topicId"`
+	Offset  int64  `json:"offset"`
+	// Timestamp is the append time of the record's batch, milliseconds since 1970.
+	Timestamp int64 `json:"timestamp"`
 }
 
 // Slot is the place a volume has in a Strimzi cluster, after its claim's name
