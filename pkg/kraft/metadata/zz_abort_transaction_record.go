@@ -4,9 +4,9 @@ package metadata
 
 // AbortTransactionRecord is metadata record type 25, version 0 (Kafka's AbortTransactionRecord.json).
 type AbortTransactionRecord struct {
-	Reason *string
+	Reason *string `json:"reason"`
 	// Unknown holds tagged fields this schema does not name, as written.
-	Unknown []TaggedField
+	Unknown []TaggedField `json:"-"`
 }
 
 // Type is ABORT_TRANSACTION_RECORD.

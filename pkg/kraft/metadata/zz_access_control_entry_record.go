@@ -4,16 +4,16 @@ package metadata
 
 // AccessControlEntryRecord is metadata record type 18, version 0 (Kafka's AccessControlEntryRecord.json).
 type AccessControlEntryRecord struct {
-	ID             UUID
-	ResourceType   int8
-	ResourceName   string
-	PatternType    int8
-	Principal      string
-	Host           string
-	Operation      int8
-	PermissionType int8
+	ID             UUID   `json:"id"`
+	ResourceType   int8   `json:"resourceType"`
+	ResourceName   string `json:"resourceName"`
+	PatternType    int8   `json:"patternType"`
+	Principal      string `json:"principal"`
+	Host           string `json:"host"`
+	Operation      int8   `json:"operation"`
+	PermissionType int8   `json:"permissionType"`
 	// Unknown holds tagged fields this schema does not name, as written.
-	Unknown []TaggedField
+	Unknown []TaggedField `json:"-"`
 }
 
 // Type is ACCESS_CONTROL_ENTRY_RECORD.

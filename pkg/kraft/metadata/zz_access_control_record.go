@@ -5,15 +5,15 @@ package metadata
 // AccessControlRecord is the AccessControlRecord as Kafka 3.0 wrote it; later releases changed the layout or dropped the type
 // without a new version number.
 type AccessControlRecord struct {
-	ResourceType   int8
-	ResourceName   *string
-	PatternType    int8
-	Principal      string
-	Host           string
-	Operation      int8
-	PermissionType int8
+	ResourceType   int8    `json:"resourceType"`
+	ResourceName   *string `json:"resourceName"`
+	PatternType    int8    `json:"patternType"`
+	Principal      string  `json:"principal"`
+	Host           string  `json:"host"`
+	Operation      int8    `json:"operation"`
+	PermissionType int8    `json:"permissionType"`
 	// Unknown holds tagged fields this schema does not name, as written.
-	Unknown []TaggedField
+	Unknown []TaggedField `json:"-"`
 }
 
 // Type is ACCESS_CONTROL_RECORD.

@@ -4,15 +4,15 @@ package metadata
 
 // AccessControlRecordV28 is the AccessControlRecord of the 2.8 preview (record frame 0), which no later Kafka reads.
 type AccessControlRecordV28 struct {
-	ResourceType   int8
-	ResourceName   *string
-	PatternType    int8
-	Principal      string
-	Host           string
-	Operation      int8
-	PermissionType int8
+	ResourceType   int8    `json:"resourceType"`
+	ResourceName   *string `json:"resourceName"`
+	PatternType    int8    `json:"patternType"`
+	Principal      string  `json:"principal"`
+	Host           string  `json:"host"`
+	Operation      int8    `json:"operation"`
+	PermissionType int8    `json:"permissionType"`
 	// Unknown holds tagged fields this schema does not name, as written.
-	Unknown []TaggedField
+	Unknown []TaggedField `json:"-"`
 }
 
 // Type is ACCESS_CONTROL_RECORD.

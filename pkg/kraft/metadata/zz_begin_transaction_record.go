@@ -4,9 +4,9 @@ package metadata
 
 // BeginTransactionRecord is metadata record type 23, version 0 (Kafka's BeginTransactionRecord.json).
 type BeginTransactionRecord struct {
-	Name *string
+	Name *string `json:"name"`
 	// Unknown holds tagged fields this schema does not name, as written.
-	Unknown []TaggedField
+	Unknown []TaggedField `json:"-"`
 }
 
 // Type is BEGIN_TRANSACTION_RECORD.

@@ -4,14 +4,14 @@ package metadata
 
 // BrokerRegistrationChangeRecord is metadata record type 17, versions 0 to 3 (Kafka's BrokerRegistrationChangeRecord.json).
 type BrokerRegistrationChangeRecord struct {
-	BrokerID             int32
-	BrokerEpoch          int64
-	Fenced               int8
-	InControlledShutdown int8   // since version 1
-	LogDirs              []UUID // since version 2
-	CordonedLogDirs      []UUID // since version 3; nil is null
+	BrokerID             int32  `json:"brokerId"`
+	BrokerEpoch          int64  `json:"brokerEpoch"`
+	Fenced               int8   `json:"fenced"`
+	InControlledShutdown int8   `json:"inControlledShutdown"` // since version 1
+	LogDirs              []UUID `json:"logDirs"`              // since version 2
+	CordonedLogDirs      []UUID `json:"cordonedLogDirs"`      // since version 3; nil is null
 	// Unknown holds tagged fields this schema does not name, as written.
-	Unknown []TaggedField
+	Unknown []TaggedField `json:"-"`
 }
 
 // Type is BROKER_REGISTRATION_CHANGE_RECORD.

@@ -4,9 +4,9 @@ package metadata
 
 // ClearElrRecord is metadata record type 28, version 0 (Kafka's ClearElrRecord.json).
 type ClearElrRecord struct {
-	TopicName string
+	TopicName string `json:"topicName"`
 	// Unknown holds tagged fields this schema does not name, as written.
-	Unknown []TaggedField
+	Unknown []TaggedField `json:"-"`
 }
 
 // Type is CLEAR_ELR_RECORD.

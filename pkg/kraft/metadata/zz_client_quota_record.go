@@ -4,10 +4,10 @@ package metadata
 
 // EntityData is an element of ClientQuotaRecord.Entity.
 type EntityData struct {
-	EntityType string
-	EntityName *string
+	EntityType string  `json:"entityType"`
+	EntityName *string `json:"entityName"`
 	// Unknown holds tagged fields this schema does not name, as written.
-	Unknown []TaggedField
+	Unknown []TaggedField `json:"-"`
 }
 
 func (r *EntityData) decode(d *decoder, _ int16) {
@@ -34,12 +34,12 @@ func (r *EntityData) json(b []byte, _ int16, _ bool) []byte {
 
 // ClientQuotaRecord is metadata record type 14, version 0 (Kafka's ClientQuotaRecord.json).
 type ClientQuotaRecord struct {
-	Entity []EntityData
-	Key    string
-	Value  float64
-	Remove bool
+	Entity []EntityData `json:"entity"`
+	Key    string       `json:"key"`
+	Value  float64      `json:"value"`
+	Remove bool         `json:"remove"`
 	// Unknown holds tagged fields this schema does not name, as written.
-	Unknown []TaggedField
+	Unknown []TaggedField `json:"-"`
 }
 
 // Type is CLIENT_QUOTA_RECORD.

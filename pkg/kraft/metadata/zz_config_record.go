@@ -4,12 +4,12 @@ package metadata
 
 // ConfigRecord is metadata record type 4, version 0 (Kafka's ConfigRecord.json).
 type ConfigRecord struct {
-	ResourceType int8
-	ResourceName string
-	Name         string
-	Value        *string
+	ResourceType int8    `json:"resourceType"`
+	ResourceName string  `json:"resourceName"`
+	Name         string  `json:"name"`
+	Value        *string `json:"value"`
 	// Unknown holds tagged fields this schema does not name, as written.
-	Unknown []TaggedField
+	Unknown []TaggedField `json:"-"`
 }
 
 // Type is CONFIG_RECORD.

@@ -4,10 +4,10 @@ package metadata
 
 // ConfigRecordV28 is the ConfigRecord of the 2.8 preview (record frame 0), which no later Kafka reads.
 type ConfigRecordV28 struct {
-	ResourceType int8
-	ResourceName string
-	Name         string
-	Value        string
+	ResourceType int8   `json:"resourceType"`
+	ResourceName string `json:"resourceName"`
+	Name         string `json:"name"`
+	Value        string `json:"value"`
 }
 
 // Type is CONFIG_RECORD.

@@ -4,15 +4,15 @@ package metadata
 
 // DelegationTokenRecord is metadata record type 10, version 0 (Kafka's DelegationTokenRecord.json).
 type DelegationTokenRecord struct {
-	Owner               string
-	Requester           string
-	Renewers            []string
-	IssueTimestamp      int64
-	MaxTimestamp        int64
-	ExpirationTimestamp int64
-	TokenID             string
+	Owner               string   `json:"owner"`
+	Requester           string   `json:"requester"`
+	Renewers            []string `json:"renewers"`
+	IssueTimestamp      int64    `json:"issueTimestamp"`
+	MaxTimestamp        int64    `json:"maxTimestamp"`
+	ExpirationTimestamp int64    `json:"expirationTimestamp"`
+	TokenID             string   `json:"tokenId"`
 	// Unknown holds tagged fields this schema does not name, as written.
-	Unknown []TaggedField
+	Unknown []TaggedField `json:"-"`
 }
 
 // Type is DELEGATION_TOKEN_RECORD.

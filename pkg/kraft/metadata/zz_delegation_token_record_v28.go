@@ -4,12 +4,12 @@ package metadata
 
 // DelegationTokenRecordV28 is the DelegationTokenRecord of the 2.8 preview (record frame 0), which no later Kafka reads.
 type DelegationTokenRecordV28 struct {
-	Owner               string
-	Renewers            []string
-	IssueTimestamp      int64
-	MaxTimestamp        int64
-	ExpirationTimestamp int64
-	TokenID             string
+	Owner               string   `json:"owner"`
+	Renewers            []string `json:"renewers"`
+	IssueTimestamp      int64    `json:"issueTimestamp"`
+	MaxTimestamp        int64    `json:"maxTimestamp"`
+	ExpirationTimestamp int64    `json:"expirationTimestamp"`
+	TokenID             string   `json:"tokenId"`
 }
 
 // Type is DELEGATION_TOKEN_RECORD.

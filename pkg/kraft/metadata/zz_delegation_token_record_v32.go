@@ -5,14 +5,14 @@ package metadata
 // DelegationTokenRecordV32 is the DelegationTokenRecord as Kafka 3.0 wrote it; later releases changed the layout or dropped the type
 // without a new version number.
 type DelegationTokenRecordV32 struct {
-	Owner               string
-	Renewers            []string
-	IssueTimestamp      int64
-	MaxTimestamp        int64
-	ExpirationTimestamp int64
-	TokenID             string
+	Owner               string   `json:"owner"`
+	Renewers            []string `json:"renewers"`
+	IssueTimestamp      int64    `json:"issueTimestamp"`
+	MaxTimestamp        int64    `json:"maxTimestamp"`
+	ExpirationTimestamp int64    `json:"expirationTimestamp"`
+	TokenID             string   `json:"tokenId"`
 	// Unknown holds tagged fields this schema does not name, as written.
-	Unknown []TaggedField
+	Unknown []TaggedField `json:"-"`
 }
 
 // Type is DELEGATION_TOKEN_RECORD.

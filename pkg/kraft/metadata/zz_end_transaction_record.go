@@ -5,7 +5,7 @@ package metadata
 // EndTransactionRecord is metadata record type 24, version 0 (Kafka's EndTransactionRecord.json).
 type EndTransactionRecord struct {
 	// Unknown holds tagged fields this schema does not name, as written.
-	Unknown []TaggedField
+	Unknown []TaggedField `json:"-"`
 }
 
 // Type is END_TRANSACTION_RECORD.

@@ -4,7 +4,7 @@ package metadata
 
 // EndTxnMarker is the value of a control record, version 0 (Kafka's EndTxnMarker.json).
 type EndTxnMarker struct {
-	CoordinatorEpoch int32
+	CoordinatorEpoch int32 `json:"coordinatorEpoch"`
 }
 
 func (r *EndTxnMarker) decode(d *decoder, _ int16) {

@@ -4,10 +4,10 @@ package metadata
 
 // FeatureLevelRecord is metadata record type 12, version 0 (Kafka's FeatureLevelRecord.json).
 type FeatureLevelRecord struct {
-	Name         string
-	FeatureLevel int16
+	Name         string `json:"name"`
+	FeatureLevel int16  `json:"featureLevel"`
 	// Unknown holds tagged fields this schema does not name, as written.
-	Unknown []TaggedField
+	Unknown []TaggedField `json:"-"`
 }
 
 // Type is FEATURE_LEVEL_RECORD.

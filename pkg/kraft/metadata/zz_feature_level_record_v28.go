@@ -4,9 +4,9 @@ package metadata
 
 // FeatureLevelRecordV28 is the FeatureLevelRecord of the 2.8 preview (record frame 0), which no later Kafka reads.
 type FeatureLevelRecordV28 struct {
-	Name            string
-	MinFeatureLevel int16
-	MaxFeatureLevel int16
+	Name            string `json:"name"`
+	MinFeatureLevel int16  `json:"minFeatureLevel"`
+	MaxFeatureLevel int16  `json:"maxFeatureLevel"`
 }
 
 // Type is FEATURE_LEVEL_RECORD.

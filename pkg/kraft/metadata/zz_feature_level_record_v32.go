@@ -5,11 +5,11 @@ package metadata
 // FeatureLevelRecordV32 is the FeatureLevelRecord as Kafka 3.0 wrote it; later releases changed the layout or dropped the type
 // without a new version number.
 type FeatureLevelRecordV32 struct {
-	Name            string
-	MinFeatureLevel int16
-	MaxFeatureLevel int16
+	Name            string `json:"name"`
+	MinFeatureLevel int16  `json:"minFeatureLevel"`
+	MaxFeatureLevel int16  `json:"maxFeatureLevel"`
 	// Unknown holds tagged fields this schema does not name, as written.
-	Unknown []TaggedField
+	Unknown []TaggedField `json:"-"`
 }
 
 // Type is FEATURE_LEVEL_RECORD.

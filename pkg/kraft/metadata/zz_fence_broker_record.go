@@ -4,10 +4,10 @@ package metadata
 
 // FenceBrokerRecord is metadata record type 7, version 0 (Kafka's FenceBrokerRecord.json).
 type FenceBrokerRecord struct {
-	ID    int32
-	Epoch int64
+	ID    int32 `json:"id"`
+	Epoch int64 `json:"epoch"`
 	// Unknown holds tagged fields this schema does not name, as written.
-	Unknown []TaggedField
+	Unknown []TaggedField `json:"-"`
 }
 
 // Type is FENCE_BROKER_RECORD.

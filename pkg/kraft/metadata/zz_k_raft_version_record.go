@@ -4,10 +4,10 @@ package metadata
 
 // KRaftVersionRecord is the value of a control record, version 0 (Kafka's KRaftVersionRecord.json).
 type KRaftVersionRecord struct {
-	Version      int16
-	KRaftVersion int16
+	Version      int16 `json:"version"`
+	KRaftVersion int16 `json:"kRaftVersion"`
 	// Unknown holds tagged fields this schema does not name, as written.
-	Unknown []TaggedField
+	Unknown []TaggedField `json:"-"`
 }
 
 func (r *KRaftVersionRecord) decode(d *decoder, _ int16) {

@@ -4,10 +4,10 @@ package metadata
 
 // LeaderChangeVoter is an element of LeaderChangeMessage.Voters.
 type LeaderChangeVoter struct {
-	VoterID          int32
-	VoterDirectoryID UUID // since version 1
+	VoterID          int32 `json:"voterId"`
+	VoterDirectoryID UUID  `json:"voterDirectoryId"` // since version 1
 	// Unknown holds tagged fields this schema does not name, as written.
-	Unknown []TaggedField
+	Unknown []TaggedField `json:"-"`
 }
 
 func (r *LeaderChangeVoter) decode(d *decoder, version int16) {
@@ -43,12 +43,12 @@ func (r *LeaderChangeVoter) json(b []byte, version int16, _ bool) []byte {
 
 // LeaderChangeMessage is the value of a control record, versions 0 to 1 (Kafka's LeaderChangeMessage.json).
 type LeaderChangeMessage struct {
-	Version        int16
-	LeaderID       int32
-	Voters         []LeaderChangeVoter
-	GrantingVoters []LeaderChangeVoter
+	Version        int16               `json:"version"`
+	LeaderID       int32               `json:"leaderId"`
+	Voters         []LeaderChangeVoter `json:"voters"`
+	GrantingVoters []LeaderChangeVoter `json:"grantingVoters"`
 	// Unknown holds tagged fields this schema does not name, as written.
-	Unknown []TaggedField
+	Unknown []TaggedField `json:"-"`
 }
 
 func (r *LeaderChangeMessage) decode(d *decoder, version int16) {

@@ -5,7 +5,7 @@ package metadata
 // NoOpRecord is metadata record type 20, version 0 (Kafka's NoOpRecord.json).
 type NoOpRecord struct {
 	// Unknown holds tagged fields this schema does not name, as written.
-	Unknown []TaggedField
+	Unknown []TaggedField `json:"-"`
 }
 
 // Type is NO_OP_RECORD.

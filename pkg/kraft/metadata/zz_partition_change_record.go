@@ -4,19 +4,19 @@ package metadata
 
 // PartitionChangeRecord is metadata record type 5, versions 0 to 2 (Kafka's PartitionChangeRecord.json).
 type PartitionChangeRecord struct {
-	PartitionID            int32
-	TopicID                UUID
-	ISR                    []int32 // nil is null
-	Leader                 int32
-	Replicas               []int32 // nil is null
-	RemovingReplicas       []int32 // nil is null
-	AddingReplicas         []int32 // nil is null
-	LeaderRecoveryState    int8
-	Directories            []UUID  // since version 1; nil is null
-	EligibleLeaderReplicas []int32 // since version 2; nil is null
-	LastKnownELR           []int32 // since version 2; nil is null
+	PartitionID            int32   `json:"partitionId"`
+	TopicID                UUID    `json:"topicId"`
+	ISR                    []int32 `json:"isr"` // nil is null
+	Leader                 int32   `json:"leader"`
+	Replicas               []int32 `json:"replicas"`         // nil is null
+	RemovingReplicas       []int32 `json:"removingReplicas"` // nil is null
+	AddingReplicas         []int32 `json:"addingReplicas"`   // nil is null
+	LeaderRecoveryState    int8    `json:"leaderRecoveryState"`
+	Directories            []UUID  `json:"directories"`            // since version 1; nil is null
+	EligibleLeaderReplicas []int32 `json:"eligibleLeaderReplicas"` // since version 2; nil is null
+	LastKnownELR           []int32 `json:"lastKnownElr"`           // since version 2; nil is null
 	// Unknown holds tagged fields this schema does not name, as written.
-	Unknown []TaggedField
+	Unknown []TaggedField `json:"-"`
 }
 
 // Type is PARTITION_CHANGE_RECORD.

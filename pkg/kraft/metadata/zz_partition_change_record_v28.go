@@ -4,12 +4,12 @@ package metadata
 
 // PartitionChangeRecordV28 is the PartitionChangeRecord of the 2.8 preview (record frame 0), which no later Kafka reads.
 type PartitionChangeRecordV28 struct {
-	PartitionID int32
-	TopicID     UUID
-	ISR         []int32 // nil is null
-	Leader      int32
+	PartitionID int32   `json:"partitionId"`
+	TopicID     UUID    `json:"topicId"`
+	ISR         []int32 `json:"isr"` // nil is null
+	Leader      int32   `json:"leader"`
 	// Unknown holds tagged fields this schema does not name, as written.
-	Unknown []TaggedField
+	Unknown []TaggedField `json:"-"`
 }
 
 // Type is PARTITION_CHANGE_RECORD.

@@ -4,21 +4,21 @@ package metadata
 
 // PartitionRecord is metadata record type 3, versions 0 to 2 (Kafka's PartitionRecord.json).
 type PartitionRecord struct {
-	PartitionID            int32
-	TopicID                UUID
-	Replicas               []int32
-	ISR                    []int32
-	RemovingReplicas       []int32
-	AddingReplicas         []int32
-	Leader                 int32
-	LeaderRecoveryState    int8
-	LeaderEpoch            int32
-	PartitionEpoch         int32
-	Directories            []UUID  // since version 1
-	EligibleLeaderReplicas []int32 // since version 2; nil is null
-	LastKnownELR           []int32 // since version 2; nil is null
+	PartitionID            int32   `json:"partitionId"`
+	TopicID                UUID    `json:"topicId"`
+	Replicas               []int32 `json:"replicas"`
+	ISR                    []int32 `json:"isr"`
+	RemovingReplicas       []int32 `json:"removingReplicas"`
+	AddingReplicas         []int32 `json:"addingReplicas"`
+	Leader                 int32   `json:"leader"`
+	LeaderRecoveryState    int8    `json:"leaderRecoveryState"`
+	LeaderEpoch            int32   `json:"leaderEpoch"`
+	PartitionEpoch         int32   `json:"partitionEpoch"`
+	Directories            []UUID  `json:"directories"`            // since version 1
+	EligibleLeaderReplicas []int32 `json:"eligibleLeaderReplicas"` // since version 2; nil is null
+	LastKnownELR           []int32 `json:"lastKnownElr"`           // since version 2; nil is null
 	// Unknown holds tagged fields this schema does not name, as written.
-	Unknown []TaggedField
+	Unknown []TaggedField `json:"-"`
 }
 
 // Type is PARTITION_RECORD.

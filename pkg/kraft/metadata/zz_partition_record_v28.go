@@ -4,15 +4,15 @@ package metadata
 
 // PartitionRecordV28 is the PartitionRecord of the 2.8 preview (record frame 0), which no later Kafka reads.
 type PartitionRecordV28 struct {
-	PartitionID      int32
-	TopicID          UUID
-	Replicas         []int32
-	ISR              []int32
-	RemovingReplicas []int32 // nil is null
-	AddingReplicas   []int32 // nil is null
-	Leader           int32
-	LeaderEpoch      int32
-	PartitionEpoch   int32
+	PartitionID      int32   `json:"partitionId"`
+	TopicID          UUID    `json:"topicId"`
+	Replicas         []int32 `json:"replicas"`
+	ISR              []int32 `json:"isr"`
+	RemovingReplicas []int32 `json:"removingReplicas"` // nil is null
+	AddingReplicas   []int32 `json:"addingReplicas"`   // nil is null
+	Leader           int32   `json:"leader"`
+	LeaderEpoch      int32   `json:"leaderEpoch"`
+	PartitionEpoch   int32   `json:"partitionEpoch"`
 }
 
 // Type is PARTITION_RECORD.

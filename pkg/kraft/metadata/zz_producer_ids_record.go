@@ -4,11 +4,11 @@ package metadata
 
 // ProducerIdsRecord is metadata record type 15, version 0 (Kafka's ProducerIdsRecord.json).
 type ProducerIdsRecord struct {
-	BrokerID       int32
-	BrokerEpoch    int64
-	NextProducerID int64
+	BrokerID       int32 `json:"brokerId"`
+	BrokerEpoch    int64 `json:"brokerEpoch"`
+	NextProducerID int64 `json:"nextProducerId"`
 	// Unknown holds tagged fields this schema does not name, as written.
-	Unknown []TaggedField
+	Unknown []TaggedField `json:"-"`
 }
 
 // Type is PRODUCER_IDS_RECORD.

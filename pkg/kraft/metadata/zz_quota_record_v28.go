@@ -4,8 +4,8 @@ package metadata
 
 // EntityDataV28 is an element of QuotaRecordV28.Entity.
 type EntityDataV28 struct {
-	EntityType string
-	EntityName *string
+	EntityType string  `json:"entityType"`
+	EntityName *string `json:"entityName"`
 }
 
 func (r *EntityDataV28) decode(d *decoder, _ int16) {
@@ -30,10 +30,10 @@ func (r *EntityDataV28) json(b []byte, _ int16, _ bool) []byte {
 
 // QuotaRecordV28 is the QuotaRecord of the 2.8 preview (record frame 0), which no later Kafka reads.
 type QuotaRecordV28 struct {
-	Entity []EntityDataV28
-	Key    string
-	Value  float64
-	Remove bool
+	Entity []EntityDataV28 `json:"entity"`
+	Key    string          `json:"key"`
+	Value  float64         `json:"value"`
+	Remove bool            `json:"remove"`
 }
 
 // Type is QUOTA_RECORD.

@@ -4,12 +4,12 @@ package metadata
 
 // BrokerEndpoint is an element of RegisterBrokerRecord.EndPoints.
 type BrokerEndpoint struct {
-	Name             string
-	Host             string
-	Port             uint16
-	SecurityProtocol int16
+	Name             string `json:"name"`
+	Host             string `json:"host"`
+	Port             uint16 `json:"port"`
+	SecurityProtocol int16  `json:"securityProtocol"`
 	// Unknown holds tagged fields this schema does not name, as written.
-	Unknown []TaggedField
+	Unknown []TaggedField `json:"-"`
 }
 
 func (r *BrokerEndpoint) decode(d *decoder, _ int16) {
@@ -44,11 +44,11 @@ func (r *BrokerEndpoint) json(b []byte, _ int16, _ bool) []byte {
 
 // BrokerFeature is an element of RegisterBrokerRecord.Features.
 type BrokerFeature struct {
-	Name                string
-	MinSupportedVersion int16
-	MaxSupportedVersion int16
+	Name                string `json:"name"`
+	MinSupportedVersion int16  `json:"minSupportedVersion"`
+	MaxSupportedVersion int16  `json:"maxSupportedVersion"`
 	// Unknown holds tagged fields this schema does not name, as written.
-	Unknown []TaggedField
+	Unknown []TaggedField `json:"-"`
 }
 
 func (r *BrokerFeature) decode(d *decoder, _ int16) {
@@ -79,19 +79,19 @@ func (r *BrokerFeature) json(b []byte, _ int16, _ bool) []byte {
 
 // RegisterBrokerRecord is metadata record type 0, versions 0 to 4 (Kafka's RegisterBrokerRecord.json).
 type RegisterBrokerRecord struct {
-	BrokerID             int32
-	IsMigratingZkBroker  bool // since version 2
-	IncarnationID        UUID
-	BrokerEpoch          int64
-	EndPoints            []BrokerEndpoint
-	Features             []BrokerFeature
-	Rack                 *string
-	Fenced               bool
-	InControlledShutdown bool   // since version 1
-	LogDirs              []UUID // since version 3
-	CordonedLogDirs      []UUID // since version 4; nil is null
+	BrokerID             int32            `json:"brokerId"`
+	IsMigratingZkBroker  bool             `json:"isMigratingZkBroker"` // since version 2
+	IncarnationID        UUID             `json:"incarnationId"`
+	BrokerEpoch          int64            `json:"brokerEpoch"`
+	EndPoints            []BrokerEndpoint `json:"endPoints"`
+	Features             []BrokerFeature  `json:"features"`
+	Rack                 *string          `json:"rack"`
+	Fenced               bool             `json:"fenced"`
+	InControlledShutdown bool             `json:"inControlledShutdown"` // since version 1
+	LogDirs              []UUID           `json:"logDirs"`              // since version 3
+	CordonedLogDirs      []UUID           `json:"cordonedLogDirs"`      // since version 4; nil is null
 	// Unknown holds tagged fields this schema does not name, as written.
-	Unknown []TaggedField
+	Unknown []TaggedField `json:"-"`
 }
 
 // Type is REGISTER_BROKER_RECORD.

@@ -4,10 +4,10 @@ package metadata
 
 // BrokerEndpointV28 is an element of RegisterBrokerRecordV28.EndPoints.
 type BrokerEndpointV28 struct {
-	Name             string
-	Host             string
-	Port             uint16
-	SecurityProtocol int16
+	Name             string `json:"name"`
+	Host             string `json:"host"`
+	Port             uint16 `json:"port"`
+	SecurityProtocol int16  `json:"securityProtocol"`
 }
 
 func (r *BrokerEndpointV28) decode(d *decoder, _ int16) {
@@ -40,9 +40,9 @@ func (r *BrokerEndpointV28) json(b []byte, _ int16, _ bool) []byte {
 
 // BrokerFeatureV28 is an element of RegisterBrokerRecordV28.Features.
 type BrokerFeatureV28 struct {
-	Name                string
-	MinSupportedVersion int16
-	MaxSupportedVersion int16
+	Name                string `json:"name"`
+	MinSupportedVersion int16  `json:"minSupportedVersion"`
+	MaxSupportedVersion int16  `json:"maxSupportedVersion"`
 }
 
 func (r *BrokerFeatureV28) decode(d *decoder, _ int16) {
@@ -71,12 +71,12 @@ func (r *BrokerFeatureV28) json(b []byte, _ int16, _ bool) []byte {
 
 // RegisterBrokerRecordV28 is the RegisterBrokerRecord of the 2.8 preview (record frame 0), which no later Kafka reads.
 type RegisterBrokerRecordV28 struct {
-	BrokerID      int32
-	IncarnationID UUID
-	BrokerEpoch   int64
-	EndPoints     []BrokerEndpointV28
-	Features      []BrokerFeatureV28
-	Rack          *string
+	BrokerID      int32               `json:"brokerId"`
+	IncarnationID UUID                `json:"incarnationId"`
+	BrokerEpoch   int64               `json:"brokerEpoch"`
+	EndPoints     []BrokerEndpointV28 `json:"endPoints"`
+	Features      []BrokerFeatureV28  `json:"features"`
+	Rack          *string             `json:"rack"`
 }
 
 // Type is REGISTER_BROKER_RECORD.

@@ -4,12 +4,12 @@ package metadata
 
 // ControllerEndpoint is an element of RegisterControllerRecord.EndPoints.
 type ControllerEndpoint struct {
-	Name             string
-	Host             string
-	Port             uint16
-	SecurityProtocol int16
+	Name             string `json:"name"`
+	Host             string `json:"host"`
+	Port             uint16 `json:"port"`
+	SecurityProtocol int16  `json:"securityProtocol"`
 	// Unknown holds tagged fields this schema does not name, as written.
-	Unknown []TaggedField
+	Unknown []TaggedField `json:"-"`
 }
 
 func (r *ControllerEndpoint) decode(d *decoder, _ int16) {
@@ -44,11 +44,11 @@ func (r *ControllerEndpoint) json(b []byte, _ int16, _ bool) []byte {
 
 // ControllerFeature is an element of RegisterControllerRecord.Features.
 type ControllerFeature struct {
-	Name                string
-	MinSupportedVersion int16
-	MaxSupportedVersion int16
+	Name                string `json:"name"`
+	MinSupportedVersion int16  `json:"minSupportedVersion"`
+	MaxSupportedVersion int16  `json:"maxSupportedVersion"`
 	// Unknown holds tagged fields this schema does not name, as written.
-	Unknown []TaggedField
+	Unknown []TaggedField `json:"-"`
 }
 
 func (r *ControllerFeature) decode(d *decoder, _ int16) {
@@ -79,13 +79,13 @@ func (r *ControllerFeature) json(b []byte, _ int16, _ bool) []byte {
 
 // RegisterControllerRecord is metadata record type 27, version 0 (Kafka's RegisterControllerRecord.json).
 type RegisterControllerRecord struct {
-	ControllerID     int32
-	IncarnationID    UUID
-	ZkMigrationReady bool
-	EndPoints        []ControllerEndpoint
-	Features         []ControllerFeature
+	ControllerID     int32                `json:"controllerId"`
+	IncarnationID    UUID                 `json:"incarnationId"`
+	ZkMigrationReady bool                 `json:"zkMigrationReady"`
+	EndPoints        []ControllerEndpoint `json:"endPoints"`
+	Features         []ControllerFeature  `json:"features"`
 	// Unknown holds tagged fields this schema does not name, as written.
-	Unknown []TaggedField
+	Unknown []TaggedField `json:"-"`
 }
 
 // Type is REGISTER_CONTROLLER_RECORD.

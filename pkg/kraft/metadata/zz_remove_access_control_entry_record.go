@@ -4,9 +4,9 @@ package metadata
 
 // RemoveAccessControlEntryRecord is metadata record type 19, version 0 (Kafka's RemoveAccessControlEntryRecord.json).
 type RemoveAccessControlEntryRecord struct {
-	ID UUID
+	ID UUID `json:"id"`
 	// Unknown holds tagged fields this schema does not name, as written.
-	Unknown []TaggedField
+	Unknown []TaggedField `json:"-"`
 }
 
 // Type is REMOVE_ACCESS_CONTROL_ENTRY_RECORD.

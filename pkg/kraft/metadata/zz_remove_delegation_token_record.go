@@ -4,9 +4,9 @@ package metadata
 
 // RemoveDelegationTokenRecord is metadata record type 26, version 0 (Kafka's RemoveDelegationTokenRecord.json).
 type RemoveDelegationTokenRecord struct {
-	TokenID string
+	TokenID string `json:"tokenId"`
 	// Unknown holds tagged fields this schema does not name, as written.
-	Unknown []TaggedField
+	Unknown []TaggedField `json:"-"`
 }
 
 // Type is REMOVE_DELEGATION_TOKEN_RECORD.

@@ -5,9 +5,9 @@ package metadata
 // RemoveFeatureLevelRecord is the RemoveFeatureLevelRecord as Kafka 3.0 wrote it; later releases changed the layout or dropped the type
 // without a new version number.
 type RemoveFeatureLevelRecord struct {
-	Name string
+	Name string `json:"name"`
 	// Unknown holds tagged fields this schema does not name, as written.
-	Unknown []TaggedField
+	Unknown []TaggedField `json:"-"`
 }
 
 // Type is REMOVE_FEATURE_LEVEL_RECORD.

@@ -4,9 +4,9 @@ package metadata
 
 // RemoveTopicRecord is metadata record type 9, version 0 (Kafka's RemoveTopicRecord.json).
 type RemoveTopicRecord struct {
-	TopicID UUID
+	TopicID UUID `json:"topicId"`
 	// Unknown holds tagged fields this schema does not name, as written.
-	Unknown []TaggedField
+	Unknown []TaggedField `json:"-"`
 }
 
 // Type is REMOVE_TOPIC_RECORD.

@@ -4,7 +4,7 @@ package metadata
 
 // RemoveTopicRecordV28 is the RemoveTopicRecord of the 2.8 preview (record frame 0), which no later Kafka reads.
 type RemoveTopicRecordV28 struct {
-	TopicID UUID
+	TopicID UUID `json:"topicId"`
 }
 
 // Type is REMOVE_TOPIC_RECORD.

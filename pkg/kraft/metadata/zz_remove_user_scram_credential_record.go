@@ -4,10 +4,10 @@ package metadata
 
 // RemoveUserScramCredentialRecord is metadata record type 22, version 0 (Kafka's RemoveUserScramCredentialRecord.json).
 type RemoveUserScramCredentialRecord struct {
-	Name      string
-	Mechanism int8
+	Name      string `json:"name"`
+	Mechanism int8   `json:"mechanism"`
 	// Unknown holds tagged fields this schema does not name, as written.
-	Unknown []TaggedField
+	Unknown []TaggedField `json:"-"`
 }
 
 // Type is REMOVE_USER_SCRAM_CREDENTIAL_RECORD.

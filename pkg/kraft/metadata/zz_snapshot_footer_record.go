@@ -4,9 +4,9 @@ package metadata
 
 // SnapshotFooterRecord is the value of a control record, version 0 (Kafka's SnapshotFooterRecord.json).
 type SnapshotFooterRecord struct {
-	Version int16
+	Version int16 `json:"version"`
 	// Unknown holds tagged fields this schema does not name, as written.
-	Unknown []TaggedField
+	Unknown []TaggedField `json:"-"`
 }
 
 func (r *SnapshotFooterRecord) decode(d *decoder, _ int16) {

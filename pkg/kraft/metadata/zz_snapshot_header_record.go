@@ -4,10 +4,10 @@ package metadata
 
 // SnapshotHeaderRecord is the value of a control record, version 0 (Kafka's SnapshotHeaderRecord.json).
 type SnapshotHeaderRecord struct {
-	Version                   int16
-	LastContainedLogTimestamp int64
+	Version                   int16 `json:"version"`
+	LastContainedLogTimestamp int64 `json:"lastContainedLogTimestamp"`
 	// Unknown holds tagged fields this schema does not name, as written.
-	Unknown []TaggedField
+	Unknown []TaggedField `json:"-"`
 }
 
 func (r *SnapshotHeaderRecord) decode(d *decoder, _ int16) {

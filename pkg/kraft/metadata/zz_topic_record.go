@@ -4,10 +4,10 @@ package metadata
 
 // TopicRecord is metadata record type 2, version 0 (Kafka's TopicRecord.json).
 type TopicRecord struct {
-	Name    string
-	TopicID UUID
+	Name    string `json:"name"`
+	TopicID UUID   `json:"topicId"`
 	// Unknown holds tagged fields this schema does not name, as written.
-	Unknown []TaggedField
+	Unknown []TaggedField `json:"-"`
 }
 
 // Type is TOPIC_RECORD.

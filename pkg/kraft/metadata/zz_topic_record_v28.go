@@ -4,8 +4,8 @@ package metadata
 
 // TopicRecordV28 is the TopicRecord of the 2.8 preview (record frame 0), which no later Kafka reads.
 type TopicRecordV28 struct {
-	Name    string
-	TopicID UUID
+	Name    string `json:"name"`
+	TopicID UUID   `json:"topicId"`
 }
 
 // Type is TOPIC_RECORD.

@@ -4,10 +4,10 @@ package metadata
 
 // UnfenceBrokerRecord is metadata record type 8, version 0 (Kafka's UnfenceBrokerRecord.json).
 type UnfenceBrokerRecord struct {
-	ID    int32
-	Epoch int64
+	ID    int32 `json:"id"`
+	Epoch int64 `json:"epoch"`
 	// Unknown holds tagged fields this schema does not name, as written.
-	Unknown []TaggedField
+	Unknown []TaggedField `json:"-"`
 }
 
 // Type is UNFENCE_BROKER_RECORD.

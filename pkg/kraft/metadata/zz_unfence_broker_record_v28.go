@@ -4,8 +4,8 @@ package metadata
 
 // UnfenceBrokerRecordV28 is the UnfenceBrokerRecord of the 2.8 preview (record frame 0), which no later Kafka reads.
 type UnfenceBrokerRecordV28 struct {
-	ID    int32
-	Epoch int64
+	ID    int32 `json:"id"`
+	Epoch int64 `json:"epoch"`
 }
 
 // Type is UNFENCE_BROKER_RECORD.

@@ -4,10 +4,10 @@ package metadata
 
 // UnregisterBrokerRecord is metadata record type 1, version 0 (Kafka's UnregisterBrokerRecord.json).
 type UnregisterBrokerRecord struct {
-	BrokerID    int32
-	BrokerEpoch int64
+	BrokerID    int32 `json:"brokerId"`
+	BrokerEpoch int64 `json:"brokerEpoch"`
 	// Unknown holds tagged fields this schema does not name, as written.
-	Unknown []TaggedField
+	Unknown []TaggedField `json:"-"`
 }
 
 // Type is UNREGISTER_BROKER_RECORD.

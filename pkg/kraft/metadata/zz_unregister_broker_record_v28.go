@@ -4,8 +4,8 @@ package metadata
 
 // UnregisterBrokerRecordV28 is the UnregisterBrokerRecord of the 2.8 preview (record frame 0), which no later Kafka reads.
 type UnregisterBrokerRecordV28 struct {
-	BrokerID    int32
-	BrokerEpoch int64
+	BrokerID    int32 `json:"brokerId"`
+	BrokerEpoch int64 `json:"brokerEpoch"`
 }
 
 // Type is UNREGISTER_BROKER_RECORD.

@@ -4,9 +4,9 @@ package metadata
 
 // UnregisterControllerRecord is metadata record type 29, version 0 (Kafka's UnregisterControllerRecord.json).
 type UnregisterControllerRecord struct {
-	ControllerID int32
+	ControllerID int32 `json:"controllerId"`
 	// Unknown holds tagged fields this schema does not name, as written.
-	Unknown []TaggedField
+	Unknown []TaggedField `json:"-"`
 }
 
 // Type is UNREGISTER_CONTROLLER_RECORD.

@@ -4,14 +4,14 @@ package metadata
 
 // UserScramCredentialRecord is metadata record type 11, version 0 (Kafka's UserScramCredentialRecord.json).
 type UserScramCredentialRecord struct {
-	Name       string
-	Mechanism  int8
-	Salt       []byte
-	StoredKey  []byte
-	ServerKey  []byte
-	Iterations int32
+	Name       string `json:"name"`
+	Mechanism  int8   `json:"mechanism"`
+	Salt       []byte `json:"salt"`
+	StoredKey  []byte `json:"storedKey"`
+	ServerKey  []byte `json:"serverKey"`
+	Iterations int32  `json:"iterations"`
 	// Unknown holds tagged fields this schema does not name, as written.
-	Unknown []TaggedField
+	Unknown []TaggedField `json:"-"`
 }
 
 // Type is USER_SCRAM_CREDENTIAL_RECORD.

@@ -4,10 +4,10 @@ package metadata
 
 // CredentialInfoV28 is an element of UserScramCredentialRecordV28.CredentialInfos.
 type CredentialInfoV28 struct {
-	Mechanism      int8
-	Salt           []byte
-	SaltedPassword []byte
-	Iterations     int32
+	Mechanism      int8   `json:"mechanism"`
+	Salt           []byte `json:"salt"`
+	SaltedPassword []byte `json:"saltedPassword"`
+	Iterations     int32  `json:"iterations"`
 }
 
 func (r *CredentialInfoV28) decode(d *decoder, _ int16) {
@@ -48,8 +48,8 @@ func (r *CredentialInfoV28) json(b []byte, _ int16, redact bool) []byte {
 
 // UserScramCredentialRecordV28 is the UserScramCredentialRecord of the 2.8 preview (record frame 0), which no later Kafka reads.
 type UserScramCredentialRecordV28 struct {
-	Name            string
-	CredentialInfos []CredentialInfoV28
+	Name            string              `json:"name"`
+	CredentialInfos []CredentialInfoV28 `json:"credentialInfos"`
 }
 
 // Type is USER_SCRAM_CREDENTIAL_RECORD.

@@ -4,12 +4,12 @@ package metadata
 
 // CredentialInfoV32 is an element of UserScramCredentialRecordV32.CredentialInfos.
 type CredentialInfoV32 struct {
-	Mechanism      int8
-	Salt           []byte
-	SaltedPassword []byte
-	Iterations     int32
+	Mechanism      int8   `json:"mechanism"`
+	Salt           []byte `json:"salt"`
+	SaltedPassword []byte `json:"saltedPassword"`
+	Iterations     int32  `json:"iterations"`
 	// Unknown holds tagged fields this schema does not name, as written.
-	Unknown []TaggedField
+	Unknown []TaggedField `json:"-"`
 }
 
 func (r *CredentialInfoV32) decode(d *decoder, _ int16) {
@@ -53,10 +53,10 @@ func (r *CredentialInfoV32) json(b []byte, _ int16, redact bool) []byte {
 // UserScramCredentialRecordV32 is the UserScramCredentialRecord as Kafka 3.0 wrote it; later releases changed the layout or dropped the type
 // without a new version number.
 type UserScramCredentialRecordV32 struct {
-	Name            string
-	CredentialInfos []CredentialInfoV32
+	Name            string              `json:"name"`
+	CredentialInfos []CredentialInfoV32 `json:"credentialInfos"`
 	// Unknown holds tagged fields this schema does not name, as written.
-	Unknown []TaggedField
+	Unknown []TaggedField `json:"-"`
 }
 
 // Type is USER_SCRAM_CREDENTIAL_RECORD.

@@ -4,11 +4,11 @@ package metadata
 
 // VoterEndpoint is an element of VotersRecord.Endpoints.
 type VoterEndpoint struct {
-	Name string
-	Host string
-	Port uint16
+	Name string `json:"name"`
+	Host string `json:"host"`
+	Port uint16 `json:"port"`
 	// Unknown holds tagged fields this schema does not name, as written.
-	Unknown []TaggedField
+	Unknown []TaggedField `json:"-"`
 }
 
 func (r *VoterEndpoint) decode(d *decoder, _ int16) {
@@ -39,10 +39,10 @@ func (r *VoterEndpoint) json(b []byte, _ int16, _ bool) []byte {
 
 // KRaftVersionFeature is an element of VotersRecord.KRaftVersionFeature.
 type KRaftVersionFeature struct {
-	MinSupportedVersion int16
-	MaxSupportedVersion int16
+	MinSupportedVersion int16 `json:"minSupportedVersion"`
+	MaxSupportedVersion int16 `json:"maxSupportedVersion"`
 	// Unknown holds tagged fields this schema does not name, as written.
-	Unknown []TaggedField
+	Unknown []TaggedField `json:"-"`
 }
 
 func (r *KRaftVersionFeature) decode(d *decoder, _ int16) {
@@ -69,12 +69,12 @@ func (r *KRaftVersionFeature) json(b []byte, _ int16, _ bool) []byte {
 
 // Voter is an element of VotersRecord.Voters.
 type Voter struct {
-	VoterID             int32
-	VoterDirectoryID    UUID
-	Endpoints           []VoterEndpoint
-	KRaftVersionFeature KRaftVersionFeature
+	VoterID             int32               `json:"voterId"`
+	VoterDirectoryID    UUID                `json:"voterDirectoryId"`
+	Endpoints           []VoterEndpoint     `json:"endpoints"`
+	KRaftVersionFeature KRaftVersionFeature `json:"kRaftVersionFeature"`
 	// Unknown holds tagged fields this schema does not name, as written.
-	Unknown []TaggedField
+	Unknown []TaggedField `json:"-"`
 }
 
 func (r *Voter) decode(d *decoder, version int16) {
@@ -120,10 +120,10 @@ func (r *Voter) json(b []byte, version int16, redact bool) []byte {
 
 // VotersRecord is the value of a control record, version 0 (Kafka's VotersRecord.json).
 type VotersRecord struct {
-	Version int16
-	Voters  []Voter
+	Version int16   `json:"version"`
+	Voters  []Voter `json:"voters"`
 	// Unknown holds tagged fields this schema does not name, as written.
-	Unknown []TaggedField
+	Unknown []TaggedField `json:"-"`
 }
 
 func (r *VotersRecord) decode(d *decoder, version int16) {

@@ -4,9 +4,9 @@ package metadata
 
 // ZkMigrationStateRecord is metadata record type 21, version 0 (Kafka's ZkMigrationStateRecord.json).
 type ZkMigrationStateRecord struct {
-	ZkMigrationState int8
+	ZkMigrationState int8 `json:"zkMigrationState"`
 	// Unknown holds tagged fields this schema does not name, as written.
-	Unknown []TaggedField
+	Unknown []TaggedField `json:"-"`
 }
 
 // Type is ZK_MIGRATION_STATE_RECORD.

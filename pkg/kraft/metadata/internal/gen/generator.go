@@ -73,11 +73,11 @@ func (g *generator) structure(name string, fields []field) {
 		if f.nullable() && f.array() {
 			note += strings.Replace("; nil is null", "; ", map[bool]string{true: " // ", false: "; "}[note == ""], 1)
 		}
-		g.p("\t%s %s%s", goName(f.Name), goType(f), note)
+		g.p("\t%s %s `json:%q`%s", goName(f.Name), goType(f), jsonName(f.Name), note)
 	}
 	if g.flex {
 		g.p("\t// Unknown holds tagged fields this schema does not name, as written.")
-		g.p("\tUnknown []TaggedField")
+		g.p("\tUnknown []TaggedField `json:\"-\"`")
 	}
 	g.p("}\n")
 }
