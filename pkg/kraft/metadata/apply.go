@@ -98,6 +98,9 @@ func (im *Image) abort(at Position) error {
 
 // apply dispatches. Messages are only valid until the next record, so what is kept is decoded again or cloned.
 func (im *Image) apply(rec *Record, value []byte, at Position) error {
+	if im.topics.lists.full() {
+		return fmt.Errorf("too many replica lists: %w", errLimit)
+	}
 	switch m := rec.Message.(type) {
 	case *PartitionRecord:
 		return im.topics.partition(m)

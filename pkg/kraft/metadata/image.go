@@ -118,8 +118,8 @@ type DelegationToken struct {
 
 // VoterSet is a KRaftVoters control record; Offset is where it was, the snapshot's last offset for one from there.
 type VoterSet struct {
-	Offset int64       `json:"offset"`
-	Voters []Voter     `json:"voters"`
+	Offset int64   `json:"offset"`
+	Voters []Voter `json:"voters"`
 }
 
 // LeaderChange is a LeaderChange control record: with static voters the best witness of who the voters were.

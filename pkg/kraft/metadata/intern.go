@@ -1,16 +1,34 @@
 package metadata
 
+import "slices"
+
 // listID names a list of int32 in a listTable; 0 is the empty list.
 type listID uint32
 
-// listTable keeps each distinct list of int32 once. Clusters have few distinct replica lists beside their partitions,
-// and a partition's in-sync replicas are mostly its replicas. Lists lie one after another in arena, each behind its
-// length; slots is an open addressing hash table of list IDs.
+// listTable keeps lists of int32 one behind another in chunks, each behind its length; a listID is the chunk's number
+// and the place in it. A list seen lately is not kept
+// again: small clusters have few distinct replica lists, a partition's in-sync replicas are mostly its replicas. What
+// the cache misses is kept twice, which costs less memory than an index of all lists and far less time, for looking one
+// up in a large index is a cache miss or two.
 type listTable struct {
-	arena []int32
-	slots []listID
-	count int
+	chunks [][]int32
+	recent [listCache]struct {
+		hash uint32
+		id   listID
+	}
 }
+
+const (
+	chunkBits = 16
+	// maxChunks bounds what a listID can name: 2^32 numbers, far above what a cluster can have.
+	maxChunks = 1 << (32 - chunkBits)
+)
+
+// full tells whether no more lists can be kept.
+func (t *listTable) full() bool { return len(t.chunks) >= maxChunks }
+
+// listCache is the number of lists seen lately, a power of two.
+const listCache = 4096
 
 func hash32(seed uint64, v uint32) uint64 {
 	seed = (seed ^ uint64(v)) * 0x9E3779B97F4A7C15
@@ -21,72 +39,41 @@ func (t *listTable) id(list []int32) listID {
 	if len(list) == 0 {
 		return 0
 	}
-	if 2*(t.count+1) > len(t.slots) {
-		t.grow()
-	}
-	mask := uint64(len(t.slots) - 1)
-	for at := hashList(list) & mask; ; at = (at + 1) & mask {
-		id := t.slots[at]
-		if id == 0 {
-			id = listID(len(t.arena))
-			t.arena = append(append(t.arena, int32(len(list))), list...)
-			t.slots[at] = id
-			t.count++
-			return id
-		}
-		if equalInts(t.list(id), list) {
-			return id
-		}
-	}
-}
-
-func equalInts(a, b []int32) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for i, v := range a {
-		if b[i] != v {
-			return false
-		}
-	}
-	return true
-}
-
-func hashList(list []int32) uint64 {
 	h := uint64(len(list))
 	for _, v := range list {
 		h = hash32(h, uint32(v))
 	}
-	return h
+	slot := &t.recent[h%listCache]
+	tag := uint32(h >> 32)
+	if slot.hash == tag && slot.id != 0 && slices.Equal(t.list(slot.id), list) {
+		return slot.id
+	}
+	slot.hash, slot.id = tag, t.keep(list)
+	return slot.id
 }
 
-// list is valid until the next call of id and must not be changed.
+func (t *listTable) keep(list []int32) listID {
+	last := len(t.chunks) - 1
+	if last < 0 || cap(t.chunks[last])-len(t.chunks[last]) < len(list)+1 {
+		last++
+		t.chunks = append(t.chunks, make([]int32, 0, max(1<<chunkBits, len(list)+2)))
+		if last == 0 {
+			t.chunks[0] = append(t.chunks[0], 0) // so that no list has ID 0
+		}
+	}
+	id := listID(last<<chunkBits | len(t.chunks[last]))
+	t.chunks[last] = append(append(t.chunks[last], int32(len(list))), list...)
+	return id
+}
+
+// list must not be changed.
 func (t *listTable) list(id listID) []int32 {
 	if id == 0 {
 		return nil
 	}
-	n := listID(t.arena[id])
-	return t.arena[id+1 : id+1+n : id+1+n]
-}
-
-func (t *listTable) grow() {
-	if len(t.arena) == 0 {
-		t.arena = append(t.arena, 0) // so that no list has ID 0
-	}
-	size := max(64, 2*len(t.slots))
-	old := t.slots
-	t.slots = make([]listID, size)
-	mask := uint64(size - 1)
-	for _, id := range old {
-		if id == 0 {
-			continue
-		}
-		at := hashList(t.list(id)) & mask
-		for t.slots[at] != 0 {
-			at = (at + 1) & mask
-		}
-		t.slots[at] = id
-	}
+	chunk, at := t.chunks[id>>chunkBits], int(id&(1<<chunkBits-1))
+	end := at + 1 + int(chunk[at])
+	return chunk[at+1 : end : end]
 }
 
 // uuidTable gives each distinct UUID a number, so that lists of directories are lists of int32.

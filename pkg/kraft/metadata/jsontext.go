@@ -20,10 +20,15 @@ func comma(b []byte) []byte {
 
 func jsonBool(b []byte, v bool) []byte { return strconv.AppendBool(b, v) }
 
-// jsonInt is strconv.AppendInt with a short way for the one and two digit numbers most fields are.
+// jsonInt is strconv.AppendInt with a short way for the small numbers most fields are.
 func jsonInt(b []byte, v int64) []byte {
-	if uint64(v) < 10 {
-		return append(b, byte('0'+v))
+	switch u := uint64(v); {
+	case u < 10:
+		return append(b, byte('0'+u))
+	case u < 100:
+		return append(b, byte('0'+u/10), byte('0'+u%10))
+	case u < 1000:
+		return append(b, byte('0'+u/100), byte('0'+u/10%10), byte('0'+u%10))
 	}
 	return strconv.AppendInt(b, v, 10)
 }

@@ -132,22 +132,24 @@ var errHeader = errors.New("no record header")
 // Decode decodes one record value. It never fails: what cannot be decoded is a Record with an *UnknownRecord, whose
 // Err says why. The result shares no memory with value.
 func Decode(value []byte) Record {
-	return decode(value, decoder{}, newMessage)
+	return decode(&decoder{b: value}, newMessage)
 }
 
 // Decoder decodes many records without allocating for each. The Record it returns, strings and slices included, is
 // valid until the next Decode and only while the value's memory is unchanged. It is not safe for concurrent use.
 type Decoder struct {
 	pool pool
+	d    decoder
 }
 
 // Decode is the function Decode, reusing memory.
 func (d *Decoder) Decode(value []byte) Record {
-	return decode(value, decoder{alias: true}, d.pool.get)
+	d.d = decoder{b: value, alias: true}
+	return decode(&d.d, d.pool.get)
 }
 
-func decode(value []byte, d decoder, newest func(Type) Message) Record {
-	d.b = value
+func decode(d *decoder, newest func(Type) Message) Record {
+	value := d.b
 	frame, key, version := d.header("frame version"), d.header("type"), d.header("version")
 	switch {
 	case frame > 1:
@@ -160,19 +162,13 @@ func decode(value []byte, d decoder, newest func(Type) Message) Record {
 	rec := Record{Frame: uint8(frame), Version: int16(version)}
 	t := Type(key)
 	start := d.i
-	constructors := [...]func(Type) Message{newest, new32}
-	candidates := constructors[:]
-	if frame == 0 {
-		constructors[0] = new28
-		candidates = constructors[:1]
-	}
 	var first error
-	for _, construct := range candidates {
-		m := construct(t)
+	for attempt := range 2 {
+		m := layout(t, rec.Frame, attempt, newest)
 		if m == nil {
 			continue
 		}
-		err := body(&d, m, start, rec.Version)
+		err := body(d, m, start, rec.Version)
 		if err == nil {
 			rec.Message = m
 			return rec
@@ -186,9 +182,22 @@ func decode(value []byte, d decoder, newest func(Type) Message) Record {
 	}
 	d.i, d.err = start, nil
 	u := &UnknownRecord{Key: t, Err: first}
-	u.decode(&d, rec.Version)
+	u.decode(d, rec.Version)
 	rec.Message = u
 	return rec
+}
+
+// layout is the message to try: the current layout first, then the one that was replaced without a new version number.
+func layout(t Type, frame uint8, attempt int, newest func(Type) Message) Message {
+	switch {
+	case frame == 0 && attempt == 0:
+		return new28(t)
+	case frame == 0:
+		return nil
+	case attempt == 0:
+		return newest(t)
+	}
+	return new32(t)
 }
 
 // header reads one of the three numbers in front of the message.

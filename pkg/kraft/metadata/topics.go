@@ -61,6 +61,33 @@ type topicTable struct {
 	last   *Topic // the one used last: a topic's partitions follow each other
 	count  int    // partitions of all topics
 	ints   []int32
+
+	slab []partition // where the partitions of topics read in one go lie one behind another
+	tail *Topic      // whose partitions end the slab
+}
+
+// slabSize is how many partitions are allocated at once.
+const slabSize = 4096
+
+// insert puts a partition in its place. The partitions of a topic that come in order, as they do in snapshots, grow in
+// the slab without being copied.
+func (t *topicTable) insert(topic *Topic, at int, p partition) {
+	t.count++
+	n := len(topic.parts)
+	if at < n || (n > 0 && t.tail != topic) {
+		if t.tail == topic {
+			t.tail = nil
+		}
+		topic.parts = slices.Insert(topic.parts, at, p)
+		return
+	}
+	t.tail = topic
+	if len(t.slab) == cap(t.slab) {
+		t.slab = append(make([]partition, 0, max(slabSize, 2*n)), topic.parts...)
+	}
+	t.slab = append(t.slab, p)
+	end := len(t.slab)
+	topic.parts = t.slab[end-n-1 : end : end]
 }
 
 var errNoTopic = errors.New("no topic with that ID was found")
@@ -147,7 +174,10 @@ func (t *topicTable) partition(r *PartitionRecord) error {
 		id: r.PartitionID, leader: r.Leader, leaderEpoch: r.LeaderEpoch, epoch: r.PartitionEpoch,
 		recovery: r.LeaderRecoveryState,
 	}
-	p.replicas, p.isr = t.lists.id(r.Replicas), t.lists.id(r.ISR)
+	p.replicas = t.lists.id(r.Replicas)
+	if p.isr = p.replicas; !slices.Equal(r.ISR, r.Replicas) {
+		p.isr = t.lists.id(r.ISR)
+	}
 	p.removing, p.adding = t.lists.id(r.RemovingReplicas), t.lists.id(r.AddingReplicas)
 	p.elr, p.lastKnown = t.lists.id(r.EligibleLeaderReplicas), t.lists.id(r.LastKnownELR)
 	var err error
@@ -162,8 +192,7 @@ func (t *topicTable) partition(r *PartitionRecord) error {
 		topic.parts[at] = p
 		return err
 	}
-	topic.parts = slices.Insert(topic.parts, at, p)
-	t.count++
+	t.insert(topic, at, p)
 	return err
 }
 
