@@ -8,6 +8,7 @@ import (
 	"flag"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"os"
 	"os/signal"
 	"strconv"
@@ -34,6 +35,7 @@ func main() {
 type arguments struct {
 	kubeconfig, namespaces, images, version, race string
 	timeout, interval                             time.Duration
+	ready                                         string
 	restricted, debug                             bool
 }
 
@@ -50,6 +52,7 @@ func parse(args []string) (arguments, error) {
 		milliseconds("STRIMZI_FULL_RECONCILIATION_INTERVAL_MS", operator.DefaultInterval), "full reconciliation interval")
 	flags.StringVar(&a.race, "race", os.Getenv("DOUBLE_RACE"),
 		"widen a race: a=DURATION between the paused path's reads, b=DURATION before a final status; by comma")
+	flags.StringVar(&a.ready, "ready", os.Getenv("DOUBLE_READY_ADDRESS"), "address to answer readiness probes on")
 	flags.BoolVar(&a.restricted, "restricted", os.Getenv("STRIMZI_POD_SECURITY_PROVIDER_CLASS") == "restricted",
 		"pods that follow the restricted Pod Security standard")
 	flags.BoolVar(&a.debug, "debug", false, "log more")
@@ -99,7 +102,19 @@ func run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
+	if a.ready != "" {
+		go answerProbes(a.ready)
+	}
 	return o.Run(ctx)
+}
+
+// answerProbes says ready on every path once the operator has found its resources.
+func answerProbes(address string) {
+	server := &http.Server{Addr: address, ReadHeaderTimeout: time.Second, Handler: http.HandlerFunc(
+		func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })}
+	if err := server.ListenAndServe(); err != nil {
+		fmt.Fprintln(os.Stderr, "operator double: answer readiness probes:", err)
+	}
 }
 
 func connect(kubeconfig string) (*rest.Config, error) {
