@@ -2,6 +2,7 @@ package metadata
 
 import (
 	"cmp"
+	"hash/maphash"
 	"maps"
 	"slices"
 	"strings"
@@ -151,7 +152,7 @@ type Transaction struct {
 func NewImage() *Image {
 	return &Image{
 		features: map[string]int16{}, brokers: map[int32]*Broker{}, controllers: map[int32]*Controller{},
-		topics:  topicTable{byID: map[UUID]*Topic{}, byName: map[string]*Topic{}},
+		topics:  topicTable{byID: map[UUID]*Topic{}, byName: map[string]*Topic{}, dirs: uuidTable{seed: maphash.MakeSeed()}},
 		configs: map[ConfigResource]map[string]string{}, quotas: map[string]*ClientQuota{}, acls: map[UUID]*ACL{},
 		scram: map[ScramKey]*ScramCredential{}, tokens: map[string]*DelegationToken{}, nextProducerID: -1,
 		provenance: Provenance{LastOffset: -1, LastEpoch: -1, LastTimestamp: -1},

@@ -1,6 +1,9 @@
 package metadata
 
-import "slices"
+import (
+	"hash/maphash"
+	"slices"
+)
 
 // listID names a list of int32 in a listTable; 0 is the empty list.
 type listID uint32
@@ -79,15 +82,8 @@ func (t *listTable) list(id listID) []int32 {
 // uuidTable gives each distinct UUID a number, so that lists of directories are lists of int32.
 type uuidTable struct {
 	uuids []UUID
-	slots []int32 // number + 1
-}
-
-func hashUUID(u *UUID) uint64 {
-	h := uint64(0)
-	for i := 0; i < 16; i += 4 {
-		h = hash32(h, uint32(u[i])|uint32(u[i+1])<<8|uint32(u[i+2])<<16|uint32(u[i+3])<<24)
-	}
-	return h
+	slots []int32      // number + 1
+	seed  maphash.Seed // random, so that no file can make all UUIDs fall into one place
 }
 
 func (t *uuidTable) id(u *UUID) int32 {
@@ -108,7 +104,7 @@ func (t *uuidTable) id(u *UUID) int32 {
 // find is the slot that holds u, or the free one where it belongs.
 func (t *uuidTable) find(u *UUID) uint64 {
 	mask := uint64(len(t.slots) - 1)
-	at := hashUUID(u) & mask
+	at := maphash.Bytes(t.seed, u[:]) & mask
 	for t.slots[at] != 0 && t.uuids[t.slots[at]-1] != *u {
 		at = (at + 1) & mask
 	}
