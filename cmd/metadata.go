@@ -29,6 +29,12 @@ func newMetadataCmd(f *Factory) *cobra.Command {
 		GroupID: groupInspect,
 	},
 		newMetadataRecordsCmd(f),
+		newMetadataView(f, "summary", "Show on one screen what was on the cluster", showSummary),
+		newMetadataView(f, "topics", "List the topics", showTopics),
+		newMetadataView(f, "brokers", "List the brokers and controllers", showBrokers),
+		newMetadataView(f, "users", "List SCRAM users, delegation tokens and quotas", showUsers),
+		newMetadataView(f, "acls", "List the access control entries", showACLs),
+		newMetadataView(f, "configs", "List the dynamic configurations", showConfigs),
 	)
 }
 

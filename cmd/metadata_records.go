@@ -198,9 +198,9 @@ func payloadData(payload []byte) []byte {
 	return payload
 }
 
-// millisText shows a Kafka timestamp in UTC, a dash for none.
+// millisText shows a Kafka timestamp in UTC, a dash for none (snapshots written by tools have 0).
 func millisText(ms int64) string {
-	if ms < 0 {
+	if ms <= 0 {
 		return "-"
 	}
 	return time.UnixMilli(ms).UTC().Format("2006-01-02T15:04:05.000Z")

@@ -279,3 +279,19 @@ func (im *Image) RemovedTopics(since int64) []RemovedTopic {
 
 // Report says how sound the image is.
 func (im *Image) Report() *Report { return &im.report }
+
+// ACLCount is the number of access control entries.
+func (im *Image) ACLCount() int { return len(im.acls) }
+
+// Counts are totals over all topics.
+func (im *Image) Counts() Counts {
+	var total Counts
+	for _, t := range im.topics.byName {
+		c := t.Counts()
+		total.Partitions += c.Partitions
+		total.Offline += c.Offline
+		total.UnderReplicated += c.UnderReplicated
+		total.MaxReplication = max(total.MaxReplication, c.MaxReplication)
+	}
+	return total
+}
