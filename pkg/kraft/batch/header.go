@@ -160,7 +160,7 @@ func (b *Batch) Size() int { return len(b.raw) }
 func (b *Batch) Bytes() []byte { return b.raw }
 
 // Payload is the records as they were stored, still compressed. It is valid as long as Bytes.
-func (b *Batch) Payload() []byte { return b.raw[HeaderSize:] }
+func (b *Batch) Payload() []byte { return b.raw[min(HeaderSize, len(b.raw)):] }
 
 // ComputedCRC returns the CRC-32C of the bytes that Header.CRC covers.
 func (b *Batch) ComputedCRC() uint32 { return checksum(b.raw) }
@@ -206,4 +206,6 @@ func (h *Header) decode(raw []byte) {
 // castagnoli is the polynomial of CRC-32C. MakeTable returns the shared table that the hardware instruction serves.
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-func checksum(raw []byte) uint32 { return crc32.Checksum(raw[attributesOffset:], castagnoli) }
+func checksum(raw []byte) uint32 {
+	return crc32.Checksum(raw[min(attributesOffset, len(raw)):], castagnoli)
+}
