@@ -29,6 +29,7 @@ func newMetadataCmd(f *Factory) *cobra.Command {
 		GroupID: groupInspect,
 	},
 		newMetadataRecordsCmd(f),
+		newMetadataQuorumCmd(f),
 		newMetadataView(f, "summary", "Show on one screen what was on the cluster", showSummary),
 		newMetadataView(f, "topics", "List the topics", showTopics),
 		newMetadataView(f, "brokers", "List the brokers and controllers", showBrokers),
