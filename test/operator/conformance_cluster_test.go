@@ -28,7 +28,9 @@ const recordedID = "gRzLIu5CSRWfq1tVk4NJJA"
 // are part of what is compared.
 func TestTheDoubleWritesWhatTheRealOperatorWasRecordedToWrite(t *testing.T) {
 	g := newGround(t, "kafka")
-	g.volumes(9)
+	for _, claim := range recorded(t, "pvcs.yaml") {
+		g.volumes((&unstructured.Unstructured{Object: claim}).GetName())
+	}
 	for _, pool := range recorded(t, "kafkanodepools.yaml") {
 		g.create(pools, pool, nil)
 	}

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	storagev1 "k8s.io/api/storage/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -145,23 +144,18 @@ func (g *ground) start(adjust func(*operator.Options)) (*operator.Operator, cont
 	return o, stop
 }
 
-// volumes makes claims bindable without any pod: class "local" binds at once.
-func (g *ground) volumes(count int) {
+// volumes makes a volume for each claim named, bound to it beforehand: whatever the class "local" of the cluster waits
+// for, such a claim binds at once.
+func (g *ground) volumes(claims ...string) {
 	g.Helper()
-	mode := storagev1.VolumeBindingImmediate
-	_, err := g.client.StorageV1().StorageClasses().Create(g.Context(), &storagev1.StorageClass{
-		ObjectMeta: metav1.ObjectMeta{Name: "local"}, Provisioner: "kubernetes.io/no-provisioner", VolumeBindingMode: &mode,
-	}, metav1.CreateOptions{})
-	if err != nil && !apierrors.IsAlreadyExists(err) {
-		g.Fatal(err)
-	}
-	for i := range count {
-		name := fmt.Sprintf("%s-%d", g.namespace, i)
+	for _, claim := range claims {
+		name := g.namespace + "-" + claim
 		_, err := g.client.CoreV1().PersistentVolumes().Create(g.Context(), &corev1.PersistentVolume{
 			ObjectMeta: metav1.ObjectMeta{Name: name},
 			Spec: corev1.PersistentVolumeSpec{
 				AccessModes: []corev1.PersistentVolumeAccessMode{corev1.ReadWriteOnce},
 				Capacity:    corev1.ResourceList{corev1.ResourceStorage: resource.MustParse("1Gi")},
+				ClaimRef:    &corev1.ObjectReference{Namespace: g.namespace, Name: claim},
 				PersistentVolumeSource: corev1.PersistentVolumeSource{
 					HostPath: &corev1.HostPathVolumeSource{Path: "/tmp/never-mounted/" + name},
 				},
