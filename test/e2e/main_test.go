@@ -64,6 +64,75 @@ func theWorld(t *testing.T) *ground.World {
 	return world.World
 }
 
+// shared is made once, by the first story that needs it.
+type shared[T any] struct {
+	once  sync.Once
+	value T
+	err   error
+}
+
+func (s *shared[T]) get(t *testing.T, produce func() (T, error)) T {
+	t.Helper()
+	s.once.Do(func() { s.value, s.err = produce() })
+	if s.err != nil {
+		t.Fatal(s.err)
+	}
+	return s.value
+}
+
+var (
+	tool shared[*ground.Tool]
+	seed shared[*ground.Seed]
+)
+
+// theTool is the program under test, built once.
+func theTool(t *testing.T) *ground.Tool {
+	t.Helper()
+	w := theWorld(t)
+	return tool.get(t, func() (*ground.Tool, error) { return w.BuildTool(context.Background()) })
+}
+
+// theSeed is the volumes of a cluster that was brought up with messages in it and lost again, once for all stories.
+func theSeed(t *testing.T) *ground.Seed {
+	t.Helper()
+	w := theWorld(t)
+	return seed.get(t, func() (*ground.Seed, error) { return grow(context.Background(), w) })
+}
+
+func grow(ctx context.Context, w *ground.World) (*ground.Seed, error) {
+	const namespace = "origin"
+	k := w.NewKafka(namespace, "my-cluster")
+	steps := []func() error{
+		func() error { return w.Namespace(ctx, namespace, nil) },
+		func() error { return w.InstallOperator(ctx, namespace, quickOperator()) },
+		func() error { return k.Volumes(ctx, 0) },
+		func() error { return k.Create(ctx, false) },
+		func() error { return k.WaitFor(ctx, "Ready", 5*time.Minute) },
+		func() error { return k.Produce(ctx, messages) },
+	}
+	for _, step := range steps {
+		if err := step(); err != nil {
+			return nil, err
+		}
+	}
+	id, err := k.ClusterID(ctx)
+	if err != nil {
+		return nil, err
+	}
+	content, err := k.Read(ctx, messages)
+	if err != nil {
+		return nil, err
+	}
+	if err := k.Delete(ctx); err != nil {
+		return nil, err
+	}
+	taken, err := k.Take(ctx, id, content)
+	if err != nil {
+		return nil, err
+	}
+	return taken, w.DeleteNamespace(ctx, namespace)
+}
+
 // full marks a story of the full tier.
 func full(t *testing.T) {
 	t.Helper()
@@ -71,6 +140,12 @@ func full(t *testing.T) {
 		t.Skip("told by -tier full only")
 	}
 }
+
+// Bounds of waits: they only tell a hang from a slow machine.
+const (
+	waitForPause = 6 * time.Minute
+	waitForKafka = 5 * time.Minute
+)
 
 // quickOperator has the times the recordings were made with, but for a shorter operation timeout.
 func quickOperator() ground.Operator {

@@ -2,8 +2,7 @@ package e2e_test
 
 import (
 	"context"
-	"errors"
-	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -65,7 +64,7 @@ func (s *story) running(spareVolumes int) {
 	s.Helper()
 	s.must(s.Volumes(s.ctx, spareVolumes))
 	s.must(s.Create(s.ctx, false))
-	s.must(s.WaitFor(s.ctx, "Ready", 5*time.Minute))
+	s.must(s.WaitFor(s.ctx, "Ready", waitForKafka))
 	s.must(s.Produce(s.ctx, messages))
 	s.before = s.state()
 	if s.before.ClusterID == "" || len(s.before.Content.TopicIDs) == 0 {
@@ -85,21 +84,59 @@ func (s *story) state() state {
 	return state{id, layout, content}
 }
 
-// lost deletes the resources and applies them again as they were, so that the new cluster crash-loops.
-func (s *story) lost() {
+// planted gives the namespace the volumes and claims of a cluster that ran elsewhere and was lost.
+func (s *story) planted(p ground.Planting) {
 	s.Helper()
-	s.must(s.Delete(s.ctx))
+	seed := theSeed(s.T)
+	s.must(s.Plant(s.ctx, seed, p))
+	layout, err := s.Layout(s.ctx)
+	s.must(err)
+	s.before = state{seed.ClusterID, layout, seed.Content}
+}
+
+// crashLooping applies the resources as if nothing had been there, so that the cluster starts with a random ID.
+func (s *story) crashLooping() {
+	s.Helper()
 	s.must(s.Create(s.ctx, false))
 	line, err := s.WaitForCrash(s.ctx, "Invalid cluster.id", 4*time.Minute)
 	s.must(err)
 	s.Logf("seen in a pod: %s", line)
 }
 
+// run runs the tool in the story's namespace and requires the exit code.
+func (s *story) run(code int, args ...string) ground.Result {
+	s.Helper()
+	result, err := theTool(s.T).Run(s.ctx, nil, append(args, "--namespace", s.Namespace)...)
+	s.must(err)
+	if result.Code != code {
+		s.Fatalf("exit code %d is documented for this, got:\n%s", code, result)
+	}
+	s.Logf("%s", result)
+	return result
+}
+
+// says requires that a run named something, on either stream.
+func (s *story) says(result ground.Result, texts ...string) {
+	s.Helper()
+	for _, text := range texts {
+		if !strings.Contains(result.Stdout+result.Stderr, text) {
+			s.Errorf("the run must say %q:\n%s", text, result)
+		}
+	}
+}
+
+// lost deletes the resources and applies them again as they were, so that the new cluster crash-loops.
+func (s *story) lost() {
+	s.Helper()
+	s.must(s.Delete(s.ctx))
+	s.crashLooping()
+}
+
 // recovered requires that the cluster is the one it was: same ID, topics, messages and offsets, the same volume under
 // every node, and no claim that was not there.
 func (s *story) recovered() {
 	s.Helper()
-	s.must(s.WaitFor(s.ctx, "Ready", 5*time.Minute))
+	s.must(s.WaitFor(s.ctx, "Ready", waitForKafka))
 	if diff := cmp.Diff(s.before, s.state()); diff != "" {
 		s.Fatalf("the recovered cluster is not the one that was lost (-before +after):\n%s", diff)
 	}
@@ -123,25 +160,4 @@ func (s *story) tell() {
 		}
 		s.Logf("pod %s: %v\n%s%v", pods[i].Name, pods[i].Status.Phase, log, logErr)
 	}
-}
-
-// TestDocumentedProcedureBringsTheClusterBack is the story without the tool: a naive re-creation crash-loops, and
-// pausing, writing the cluster ID into the status and un-pausing by hand, as Strimzi documents it, brings everything
-// back. It proves the ground the other stories stand on.
-func TestDocumentedProcedureBringsTheClusterBack(t *testing.T) {
-	s := newStory(t, "by-hand", quickOperator())
-	s.running(0)
-	s.lost()
-	s.must(s.Patch(s.ctx, `{"metadata":{"annotations":{"strimzi.io/pause-reconciliation":"true"}}}`))
-	s.must(s.WaitFor(s.ctx, "ReconciliationPaused", 6*time.Minute))
-	s.must(s.Patch(s.ctx, fmt.Sprintf(`{"status":{"clusterId":%q}}`, s.before.ClusterID), "status"))
-	s.must(ground.Wait(s.ctx, time.Minute, "the cluster ID stays", func(ctx context.Context) error {
-		id, err := s.ClusterID(ctx)
-		if id != s.before.ClusterID {
-			return errors.Join(fmt.Errorf("it is %q", id), err)
-		}
-		return nil
-	}))
-	s.must(s.Patch(s.ctx, `{"metadata":{"annotations":{"strimzi.io/pause-reconciliation":"false"}}}`))
-	s.recovered()
 }

@@ -114,16 +114,30 @@ func (k *Kafka) Volumes(ctx context.Context, spare int) error {
 	if k.StorageClass != "" || k.Sandbox == nil {
 		return nil
 	}
-	_, err := k.Sandbox.CreateVolumes(ctx, cluster.Volumes{
-		Count: k.Claims() + spare, Class: "local", Size: "1Gi", Node: "node-0",
-		// Volumes outlive a namespace; a second run on the same sandbox needs names of its own.
-		Prefix:        fmt.Sprintf("%s-%s", k.Namespace, strconv.FormatInt(time.Now().UnixMilli(), 36)),
-		ReclaimPolicy: "Retain", AccessModes: []string{"ReadWriteOnce"},
-	})
-	if err != nil {
-		return fmt.Errorf("make volumes: %w", err)
+	_, err := k.makeVolumes(ctx, k.Claims()+spare, []corev1.PersistentVolumeAccessMode{corev1.ReadWriteOnce})
+	return err
+}
+
+// makeVolumes makes local volumes. They outlive a namespace, so a second run on the same sandbox needs names of its
+// own.
+func (k *Kafka) makeVolumes(
+	ctx context.Context, count int, modes []corev1.PersistentVolumeAccessMode,
+) ([]cluster.Volume, error) {
+	if k.Sandbox == nil {
+		return nil, ErrNoDisks
 	}
-	return nil
+	v := cluster.Volumes{
+		Count: count, Class: "local", Size: "1Gi", Node: "node-0", ReclaimPolicy: "Retain",
+		Prefix: fmt.Sprintf("%s-%s", k.Namespace, strconv.FormatInt(time.Now().UnixMilli(), 36)),
+	}
+	for _, mode := range modes {
+		v.AccessModes = append(v.AccessModes, string(mode))
+	}
+	volumes, err := k.Sandbox.CreateVolumes(ctx, v)
+	if err != nil {
+		return nil, fmt.Errorf("make volumes: %w", err)
+	}
+	return volumes, nil
 }
 
 // Create applies the resources.
