@@ -51,6 +51,8 @@ type Settings struct {
 	Images                                            []string
 	SandboxID                                         int
 	Keep                                              bool
+	// Fresh ends a sandbox of the same number that an earlier run left, and its state, before starting one.
+	Fresh bool
 	// Log receives the narrative.
 	Log io.Writer
 }
@@ -113,7 +115,17 @@ func Start(ctx context.Context, s Settings) (w *World, err error) {
 func (w *World) startSandbox(ctx context.Context) error {
 	w.say("starting a Kubernetes cluster (sandbox %d)", w.SandboxID)
 	started := time.Now()
-	box, err := cluster.Up(ctx, cluster.Options{ID: w.SandboxID, Log: w.Log})
+	options := cluster.Options{ID: w.SandboxID, Log: w.Log}
+	if w.Fresh {
+		left, err := cluster.Open(options)
+		if err != nil {
+			return fmt.Errorf("end an earlier sandbox: %w", err)
+		}
+		if err := left.Wipe(ctx); err != nil {
+			return fmt.Errorf("end an earlier sandbox: %w", err)
+		}
+	}
+	box, err := cluster.Up(ctx, options)
 	w.Sandbox = box
 	if err != nil {
 		return fmt.Errorf("start the sandbox: %w", err)
@@ -155,6 +167,9 @@ func (w *World) Close() error {
 	defer cancel()
 	return errors.Join(failed, w.Sandbox.Wipe(ctx))
 }
+
+// WorkDir is a directory that Close removes.
+func (w *World) WorkDir() string { return w.work }
 
 func (w *World) say(format string, args ...any) { fmt.Fprintf(w.Log, format+"\n", args...) }
 
