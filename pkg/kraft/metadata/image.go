@@ -295,3 +295,6 @@ func (im *Image) Counts() Counts {
 	}
 	return total
 }
+
+// ACL is an access control entry by its ID, nil when there is none.
+func (im *Image) ACL(id UUID) *ACL { return im.acls[id] }
