@@ -102,7 +102,7 @@ func (r *reader) problemAt(p *place, name string, offset int64, err error) {
 	}
 	switch n := len(*p.problems); {
 	case n < r.opts.Problems:
-		*p.problems = append(*p.problems, Problem{Path: Escape(name), Offset: offset, Message: Escape(err.Error())})
+		*p.problems = append(*p.problems, Problem{Path: Escape(name), Offset: offset, Message: EscapeText(err.Error())})
 	case n == r.opts.Problems:
 		*p.problems = append(*p.problems, Problem{
 			Path: ".", Offset: -1, Message: fmt.Sprintf("more than %d problems; the others are not listed", n),
