@@ -240,7 +240,7 @@ func TestANaiveRecreationCrashLoopsOnARandomID(t *testing.T) {
 	if random == "" || random == lost {
 		t.Errorf("the pools carry a new random ID early, got %q, lost was %q", random, lost)
 	}
-	if message := g.notReady("TimeoutException"); message != "Exceeded timeout of 3000ms while waiting for Pods resource "+
+	if message := g.notReady("StrimziTimeoutException"); message != "Exceeded timeout of 3000ms while waiting for Pods resource "+
 		"my-cluster-broker-0 in namespace naive to be ready" {
 		t.Errorf("message is %q", message)
 	}

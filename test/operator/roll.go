@@ -31,7 +31,7 @@ func (r *reconciliation) waitForPods(ctx context.Context, names []string) error 
 			return nil
 		}
 		if !r.clock.Now().Before(deadline) {
-			return failf("TimeoutException",
+			return failf("StrimziTimeoutException",
 				"Exceeded timeout of %dms while waiting for Pods resource %s in namespace %s to be ready",
 				r.options.OperationTimeout.Milliseconds(), late, r.key.Namespace)
 		}

@@ -9,6 +9,7 @@ import (
 	"io"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -79,12 +80,34 @@ func (w *World) ApplyYAML(ctx context.Context, namespace, text string) error {
 		return err
 	}
 	for _, object := range objects {
-		object.SetNamespace(namespace)
+		if namespace != "" {
+			object.SetNamespace(namespace)
+		}
 		if err := w.Apply(ctx, object); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// PolicyWorks waits until a pod that is only tried shows what an admission policy adds to pods of the namespace.
+func (w *World) PolicyWorks(ctx context.Context, namespace, adds string) error {
+	pod := &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{GenerateName: "try-"},
+		Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "try", Image: "sandbox.test/pause:1"}}},
+	}
+	return Wait(ctx, time.Minute, "the policy adds "+adds, func(ctx context.Context) error {
+		got, err := w.Client.CoreV1().Pods(namespace).
+			Create(ctx, pod, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
+		if err != nil {
+			return err
+		}
+		raw, err := json.Marshal(got.Spec)
+		if err != nil || !bytes.Contains(raw, []byte(adds)) {
+			return errors.Join(errors.New("it does not yet"), err)
+		}
+		return nil
+	})
 }
 
 // Namespace makes a namespace. labels may be nil.

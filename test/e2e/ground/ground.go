@@ -115,7 +115,10 @@ func Start(ctx context.Context, s Settings) (w *World, err error) {
 func (w *World) startSandbox(ctx context.Context) error {
 	w.say("starting a Kubernetes cluster (sandbox %d)", w.SandboxID)
 	started := time.Now()
-	options := cluster.Options{ID: w.SandboxID, Log: w.Log}
+	options := cluster.Options{ID: w.SandboxID, Log: w.Log, APIServerArgs: []string{
+		// Beta and off by default in the Kubernetes of the sandbox; some stories put a policy in the tool's way.
+		"--feature-gates=MutatingAdmissionPolicy=true", "--runtime-config=admissionregistration.k8s.io/v1beta1=true",
+	}}
 	if w.Fresh {
 		left, err := cluster.Open(options)
 		if err != nil {
