@@ -35,6 +35,7 @@ func newMetadataCmd(f *Factory) *cobra.Command {
 		newMetadataTreeCmd(f, "find", "List the paths of all nodes below a node"),
 		newMetadataTreeCmd(f, "tree", "Show nodes with everything below them"),
 		newMetadataManCmd(f),
+		newMetadataVerifyCmd(f),
 		newMetadataDiffCmd(f),
 		newMetadataShellCmd(f),
 		newMetadataView(f, "summary", "Show on one screen what was on the cluster", showSummary),

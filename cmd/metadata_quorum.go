@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
@@ -15,7 +13,6 @@ import (
 	"github.com/kafkarecover/kafkarecover/pkg/kraft/metadata"
 	"github.com/kafkarecover/kafkarecover/pkg/kraft/metadata/quorum"
 	"github.com/kafkarecover/kafkarecover/pkg/output"
-	"github.com/kafkarecover/kafkarecover/pkg/volume"
 )
 
 const metadataQuorumLong = `Say offline what kafka-metadata-quorum describe --status and --replication say of a running cluster: voters, leader,
@@ -93,14 +90,8 @@ func (o *metadataQuorumOptions) Run(ctx context.Context) (any, error) {
 
 // eachVolume reads every volume of a folder. An error of one volume is told to fn and the others are read all the same.
 func eachVolume(ctx context.Context, dir string, fn func(name string, c *logdir.Contents, err error)) error {
-	if info, err := os.Stat(dir); err == nil && info.IsDir() && filepath.Base(absolutePath(dir)) == metadata.Dir {
-		dir = filepath.Dir(absolutePath(dir))
-	}
-	folder, err := volume.OpenFolder(dir)
+	folder, err := openVolumes(dir)
 	if err != nil {
-		if errors.Is(err, volume.ErrNoVolume) || errors.Is(err, fs.ErrNotExist) {
-			return exitcode.With(exitcode.NotFound, err)
-		}
 		return err
 	}
 	defer func() { _ = folder.Close() }()
@@ -108,17 +99,8 @@ func eachVolume(ctx context.Context, dir string, fn func(name string, c *logdir.
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if v.State == volume.Unread {
-			fn(v.Name, nil, errors.New(v.Reason))
-			continue
-		}
-		fsys, err := folder.Open(v.Name)
-		if err != nil {
-			fn(v.Name, nil, err)
-			continue
-		}
-		contents, err := logdir.Read(fsys, logdir.Options{})
-		fn(v.Name, contents, err)
+		one, err := readVolume(folder, v)
+		fn(v.Name, one.Contents, err)
 	}
 	return nil
 }
@@ -175,12 +157,12 @@ func (q *MetadataQuorum) status() [][]output.Cell {
 	}
 	election := "nobody: " + fmt.Sprintf("%d of %d voters are needed", q.Majority, len(q.Voters))
 	if q.CanElect {
-		election = "possible"
-		if q.Loss > 0 {
-			election += fmt.Sprintf("; up to %d offsets of the newest copy could be lost", q.Loss)
-		}
-		if !q.SafeToStart {
-			election += "; not proven safe"
+		election = "possible, and safe: whoever can be elected has all that may have been committed"
+		switch {
+		case !q.SafeToStart:
+			election = fmt.Sprintf("possible, but not proven safe; up to %d offsets of the newest copy could be lost", q.Loss)
+		case q.Loss > 0:
+			election += fmt.Sprintf("; up to %d uncommitted offsets could be cut off", q.Loss)
 		}
 	}
 	rows := [][]output.Cell{

@@ -15,6 +15,9 @@ type ReadOptions struct {
 	// Until stops before that offset, to see the cluster as it was then; 0 means the end. A metadata transaction that
 	// is not complete by then is left out.
 	Until int64
+	// SnapshotsBelow leaves out snapshots that end at that offset or later, so that a snapshot can be held against the
+	// log that led to it; 0 takes all.
+	SnapshotsBelow int64
 	// Limits bound the memory that a batch may take.
 	Limits batch.Limits
 }
@@ -126,7 +129,7 @@ func (r *replayer) start(files []File) {
 		switch {
 		case f.Kind == Segment && f.Offset == 0:
 			fromZero = true
-		case f.Kind == Snapshot && (r.opts.Until <= 0 || f.Offset <= r.opts.Until):
+		case f.Kind == Snapshot && r.takes(f):
 			r.im = NewImage()
 			if r.snapshot(f); !r.im.report.Incomplete {
 				r.im.report.addAll(problems)
@@ -145,6 +148,11 @@ func (r *replayer) start(files []File) {
 	}
 	r.im, r.next, r.epoch = NewImage(), 0, 0
 	r.im.report.addAll(problems)
+}
+
+func (r *replayer) takes(f File) bool {
+	return (r.opts.Until <= 0 || f.Offset <= r.opts.Until) &&
+		(r.opts.SnapshotsBelow <= 0 || f.Offset < r.opts.SnapshotsBelow)
 }
 
 func (r *Report) addAll(problems []Problem) {

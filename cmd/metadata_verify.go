@@ -1,0 +1,164 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kafkarecover/kafkarecover/pkg/exitcode"
+	"github.com/kafkarecover/kafkarecover/pkg/iostreams"
+	"github.com/kafkarecover/kafkarecover/pkg/kraft/logdir"
+	"github.com/kafkarecover/kafkarecover/pkg/kraft/metadata"
+	"github.com/kafkarecover/kafkarecover/pkg/kraft/metadata/verify"
+	"github.com/kafkarecover/kafkarecover/pkg/output"
+	"github.com/kafkarecover/kafkarecover/pkg/volume"
+)
+
+const metadataVerifyLong = `Check every batch and record of every metadata log and snapshot, each snapshot against the log that led to it, and every
+partition directory against the newest metadata. What is found is what Kafka will do with these volumes when it starts:
+delete, move aside, refuse or format.
+
+Name all volumes of the cluster, so that missing partitions can be told from unread ones.`
+
+type metadataVerifyOptions struct {
+	factory *Factory
+	dirs    []string
+}
+
+func newMetadataVerifyCmd(f *Factory) *cobra.Command {
+	o := &metadataVerifyOptions{factory: f}
+	format := output.NewValue()
+	cmd := &cobra.Command{
+		Use:     "verify [PATH…]",
+		Short:   "Check metadata logs and partitions: what Kafka will do with them",
+		Long:    metadataVerifyLong,
+		Example: "kafkarecover metadata verify --dir /mnt/volumes",
+		RunE:    f.do(o, format),
+	}
+	cmd.Flags().StringArrayVar(&o.dirs, "dir", nil, "`PATH` of a volume or folder of volumes; may be repeated")
+	addOutputFlag(cmd, format)
+	return exits(cmd, exitcode.Refused, exitcode.NotFound, exitcode.Incomplete)
+}
+
+// Complete implements action.
+func (o *metadataVerifyOptions) Complete(_ context.Context, args []string) error {
+	if o.dirs = append(o.dirs, args...); len(o.dirs) == 0 {
+		return usagef("name the folder of the volumes, for example --dir /mnt/volumes")
+	}
+	return nil
+}
+
+// Validate implements action.
+func (*metadataVerifyOptions) Validate() error { return nil }
+
+// Run implements action.
+func (o *metadataVerifyOptions) Run(ctx context.Context) (any, error) {
+	var volumes []verify.Volume
+	var unread []verify.Issue
+	for _, dir := range o.dirs {
+		folder, err := openVolumes(dir)
+		if err != nil {
+			return nil, err
+		}
+		defer func() { _ = folder.Close() }()
+		for _, v := range folder.Volumes {
+			if err := ctx.Err(); err != nil {
+				return nil, err
+			}
+			one, err := readVolume(folder, v)
+			if err != nil {
+				unread = append(unread, verify.Issue{
+					Level: verify.Error, Rule: "unread", Subject: v.Name, Message: err.Error(),
+				})
+				continue
+			}
+			volumes = append(volumes, one)
+		}
+	}
+	checked, err := verify.Check(volumes)
+	if err != nil {
+		return nil, err
+	}
+	checked.Issues = append(checked.Issues, unread...)
+	result := &MetadataVerify{TypeMeta: output.Meta("MetadataVerify"), Volumes: len(volumes), Result: *checked}
+	switch {
+	case result.Worst() == verify.Error || result.Worst() == verify.Warning:
+		err = exitcode.With(exitcode.Refused, fmt.Errorf("%d issue(s)", len(result.Issues)))
+	case result.Newest == "":
+		err = exitcode.With(exitcode.NotFound, metadata.ErrNoMetadata)
+	}
+	if len(unread) > 0 {
+		err = exitcode.With(exitcode.Worst(exitcode.Of(err), exitcode.Incomplete), errors.Join(err,
+			fmt.Errorf("%d volume(s) could not be read", len(unread))))
+	}
+	return result, err
+}
+
+// openVolumes opens a volume or folder of volumes; a metadata log directory stands for the log directory it is in.
+func openVolumes(dir string) (*volume.Folder, error) {
+	if info, err := os.Stat(dir); err == nil && info.IsDir() && filepath.Base(absolutePath(dir)) == metadata.Dir {
+		dir = filepath.Dir(absolutePath(dir))
+	}
+	folder, err := volume.OpenFolder(dir)
+	if errors.Is(err, volume.ErrNoVolume) || errors.Is(err, os.ErrNotExist) {
+		return nil, exitcode.With(exitcode.NotFound, err)
+	}
+	return folder, err
+}
+
+func readVolume(folder *volume.Folder, v volume.Volume) (verify.Volume, error) {
+	if v.State == volume.Unread {
+		return verify.Volume{}, errors.New(v.Reason)
+	}
+	fsys, err := folder.Open(v.Name)
+	if err != nil {
+		return verify.Volume{}, err
+	}
+	contents, err := logdir.Read(fsys, logdir.Options{})
+	return verify.Volume{Name: v.Name, FS: fsys, Contents: contents}, err
+}
+
+// MetadataVerify is what `metadata verify` prints.
+type MetadataVerify struct {
+	output.TypeMeta
+	Volumes int `json:"volumes"`
+	verify.Result
+}
+
+// Table implements output.Tabler.
+func (v *MetadataVerify) Table(bool) output.Document {
+	rows := make([][]output.Cell, 0, len(v.Issues))
+	for _, i := range v.Issues {
+		style := iostreams.Plain
+		switch i.Level {
+		case verify.Error:
+			style = iostreams.Bad
+		case verify.Warning:
+			style = iostreams.Notice
+		case verify.Info:
+		}
+		rows = append(rows, output.Row(output.Styled(style, string(i.Level)), i.Rule, i.Subject, i.Message, i.Remedy))
+	}
+	summary := fmt.Sprintf("%d volumes, %d metadata files with %d records, %d partition directories; newest metadata: %s",
+		v.Volumes, v.Files, v.Records, v.Partitions, dash(v.Newest))
+	if len(rows) == 0 {
+		summary += "; nothing is wrong"
+	}
+	return output.Document{
+		{Table: &output.Table{Columns: output.Columns("LEVEL", "RULE", "SUBJECT", "~MESSAGE", "~REMEDY"), Rows: rows}},
+		{Lines: []output.Line{output.Text(summary)}},
+	}
+}
+
+// Names implements output.Namer.
+func (v *MetadataVerify) Names() []string {
+	out := make([]string, len(v.Issues))
+	for i, issue := range v.Issues {
+		out[i] = issue.Rule + "/" + issue.Subject
+	}
+	return out
+}
