@@ -30,10 +30,29 @@ const kafkaImage = "quay.io/strimzi/kafka:1.2.0-kafka-4.2.0"
 // kubeconfigEnv names the cluster the tests with build tag "cluster" run on.
 const kubeconfigEnv = "TEST_KUBECONFIG"
 
+// versionsEnv says which generation of Strimzi's API the cluster is to serve: "v1" (the default), "v1,v1beta2" or
+// "v1beta2". Definitions belong to the whole cluster, so each generation is a run of its own.
+const versionsEnv = "TEST_API_VERSIONS"
+
+func served() crds.Versions {
+	if versions := os.Getenv(versionsEnv); versions != "" {
+		return crds.Versions(versions)
+	}
+	return crds.V1
+}
+
+// apiVersion is the version the double and the tests use.
+func apiVersion() string {
+	if served() == crds.V1Beta2 {
+		return "v1beta2"
+	}
+	return "v1"
+}
+
 var (
-	kafkas  = schema.GroupVersionResource{Group: "kafka.strimzi.io", Version: "v1", Resource: "kafkas"}
-	pools   = schema.GroupVersionResource{Group: "kafka.strimzi.io", Version: "v1", Resource: "kafkanodepools"}
-	podSets = schema.GroupVersionResource{Group: "core.strimzi.io", Version: "v1", Resource: "strimzipodsets"}
+	kafkas  = schema.GroupVersionResource{Group: "kafka.strimzi.io", Version: apiVersion(), Resource: "kafkas"}
+	pools   = schema.GroupVersionResource{Group: "kafka.strimzi.io", Version: apiVersion(), Resource: "kafkanodepools"}
+	podSets = schema.GroupVersionResource{Group: "core.strimzi.io", Version: apiVersion(), Resource: "strimzipodsets"}
 )
 
 // ground is one namespace of a real API server, with its own double.
@@ -60,7 +79,7 @@ func newGround(t *testing.T, namespace string) *ground {
 	check(t, err)
 	g.dynamic, err = dynamic.NewForConfig(config)
 	check(t, err)
-	objects, err := crds.Generate(t.Context(), "", crds.V1)
+	objects, err := crds.Generate(t.Context(), "", served())
 	check(t, err)
 	check(t, crds.Install(t.Context(), g.dynamic, objects))
 	_, err = g.client.CoreV1().Namespaces().Create(t.Context(),
@@ -124,6 +143,9 @@ func (g *ground) start(adjust func(*operator.Options)) (*operator.Operator, cont
 			Client: g.client, Disks: operator.FolderDisks(g.disks), BackOff: 200 * time.Millisecond,
 			Poll: 20 * time.Millisecond,
 		},
+	}
+	if served() == crds.V1Beta2 {
+		options.Version = "0.48.0"
 	}
 	if adjust != nil {
 		adjust(&options)

@@ -120,7 +120,7 @@ func (w *World) startSandbox(ctx context.Context) error {
 		"--feature-gates=MutatingAdmissionPolicy=true", "--runtime-config=admissionregistration.k8s.io/v1beta1=true",
 	}}
 	if w.Fresh {
-		left, err := cluster.Open(options)
+		left, err := cluster.Open(cluster.Options{ID: w.SandboxID})
 		if err != nil {
 			return fmt.Errorf("end an earlier sandbox: %w", err)
 		}
