@@ -31,11 +31,12 @@ type metadataRecordsOptions struct {
 	from, to string
 	topics   []string
 	keys     []string
+	style    *choice
 	filter   metadata.Filter
 }
 
 func newMetadataRecordsCmd(f *Factory) *cobra.Command {
-	o := &metadataRecordsOptions{factory: f, format: newChoice("table", "jsonl", "kafka")}
+	o := &metadataRecordsOptions{factory: f, format: newChoice("table", "jsonl", "kafka"), style: newChoice("4", "3.9")}
 	cmd := &cobra.Command{
 		Use:   "records [PATH…]",
 		Short: "Print the records of metadata logs and snapshots",
@@ -52,6 +53,8 @@ func newMetadataRecordsCmd(f *Factory) *cobra.Command {
 	cmd.Flags().StringVar(&o.to, "to", "", "Only records before this `OFFSET` or time")
 	cmd.Flags().StringSliceVar(&o.topics, "topic", nil, "Only records about this topic, by `NAME` or ID")
 	cmd.Flags().StringArrayVar(&o.keys, "key", nil, "Only records one field of which is this `VALUE`")
+	cmd.Flags().Var(o.style, "style", "Kafka release whose text -o kafka prints; 3.9 leaves out what leader changes say")
+	completeFlag(cmd, "style", o.style.allowed...)
 	completeFlag(cmd, "type", recordTypeNames()...)
 	return exits(cmd, exitcode.NotFound, exitcode.Incomplete)
 }
@@ -139,7 +142,7 @@ func (o *metadataRecordsOptions) print(out *bufio.Writer, file metadataFile) (in
 	var problems []metadata.Problem
 	var err error
 	if o.format.value == "kafka" {
-		opts := metadata.DumpOptions{Title: file.Title, ShowSecrets: o.source.secrets}
+		opts := metadata.DumpOptions{Title: file.Title, ShowSecrets: o.source.secrets, Before40: o.style.value == "3.9"}
 		if !o.unfiltered() {
 			opts.Keep = o.filter.Match
 		}

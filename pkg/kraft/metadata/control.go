@@ -96,8 +96,9 @@ func AppendControlValue(b []byte, m ControlMessage) []byte {
 	return m.encode(b, 0)
 }
 
-// appendControlText appends what kafka-dump-log prints behind a control record's offset and sizes (4.2 and older).
-func appendControlText(b, key, value []byte) []byte {
+// appendControlText appends what kafka-dump-log prints behind a control record's offset and sizes. Releases before 4.0
+// do not print what a leader change says.
+func appendControlText(b, key, value []byte, before40 bool) []byte {
 	c, err := DecodeControl(key, value)
 	if err == nil {
 		switch c.Type {
@@ -116,6 +117,9 @@ func appendControlText(b, key, value []byte) []byte {
 		case ControlKRaftVoters:
 			return c.AppendJSON(append(b, " KRaftVoters "...))
 		case ControlLeaderChange:
+			if !before40 {
+				return c.AppendJSON(append(b, " LeaderChange: "...))
+			}
 		}
 	}
 	b = append(b, " controlType: "...)

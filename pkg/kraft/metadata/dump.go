@@ -17,6 +17,8 @@ type DumpOptions struct {
 	Title string
 	// ShowSecrets prints secrets as Kafka's tool does.
 	ShowSecrets bool
+	// Before40 prints leader changes as releases before 4.0 do, by their type alone.
+	Before40 bool
 	// Keep, when set, leaves out the records for which it returns false, and batches none of whose records it keeps.
 	// The record is valid during the call only; it is nil for a control record. Keep must be safe for concurrent use.
 	Keep func(at Position, rec *Record) bool
@@ -226,7 +228,7 @@ func (d *dumper) record(out []byte, b *batch.Batch, r *batch.Record) ([]byte, bo
 	}
 	out = append(out, ']')
 	if control {
-		return append(appendControlText(out, r.Key, r.Value), '\n'), true
+		return append(appendControlText(out, r.Key, r.Value, d.opts.Before40), '\n'), true
 	}
 	out = append(out, " payload: "...)
 	if text := KafkaError(&rec); text != "" {

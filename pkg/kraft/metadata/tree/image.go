@@ -185,7 +185,7 @@ func (v *view) features() *Node {
 }
 
 func (v *view) scram() *Node {
-	mechanisms := map[string]map[string]*Node{}
+	mechanisms := map[string]map[string]*Node{metadata.MechanismName(1): {}, metadata.MechanismName(2): {}}
 	for _, key := range v.im.Users() {
 		name := metadata.MechanismName(key.Mechanism)
 		if mechanisms[name] == nil {
