@@ -102,7 +102,7 @@ func generate(ctx context.Context, dir, out string, versions Versions) error {
 	if err := run(ctx, work, "java", args...); err != nil {
 		return err
 	}
-	return os.Rename(work, out)
+	return publish(work, out)
 }
 
 // libraries is the directory of the jars.
@@ -124,7 +124,16 @@ func libraries(ctx context.Context, dir string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return out, os.Rename(filepath.Join(work, "libs"), out)
+	return out, publish(filepath.Join(work, "libs"), out)
+}
+
+// publish renames what was made; when another process made the same meanwhile, that one's stays.
+func publish(made, out string) error {
+	err := os.Rename(made, out)
+	if _, statErr := os.Stat(out); err != nil && statErr == nil {
+		return nil
+	}
+	return err
 }
 
 func run(ctx context.Context, dir, name string, args ...string) error {
