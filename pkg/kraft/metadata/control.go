@@ -1,35 +1,11 @@
 package metadata
 
 import (
-	"encoding/binary"
 	"fmt"
 	"strconv"
+
+	"github.com/kafkarecover/kafkarecover/pkg/kraft/batch"
 )
-
-// ControlType is the type in the key of a control record (Kafka's ControlRecordType).
-type ControlType int16
-
-// The control records of KRaft.
-const (
-	ControlAbort          ControlType = 0
-	ControlCommit         ControlType = 1
-	ControlLeaderChange   ControlType = 2
-	ControlSnapshotHeader ControlType = 3
-	ControlSnapshotFooter ControlType = 4
-	ControlKRaftVersion   ControlType = 5
-	ControlKRaftVoters    ControlType = 6
-)
-
-// String is the name Kafka prints.
-func (t ControlType) String() string {
-	names := [...]string{
-		"ABORT", "COMMIT", "LEADER_CHANGE", "SNAPSHOT_HEADER", "SNAPSHOT_FOOTER", "KRAFT_VERSION", "KRAFT_VOTERS",
-	}
-	if t < 0 || int(t) >= len(names) {
-		return "UNKNOWN"
-	}
-	return names[t]
-}
 
 // ControlMessage is the content of a control record: *LeaderChangeMessage, *SnapshotHeaderRecord,
 // *SnapshotFooterRecord, *KRaftVersionRecord, *VotersRecord or *EndTxnMarker.
@@ -41,7 +17,7 @@ type ControlMessage interface {
 
 // Control is one record of a control batch.
 type Control struct {
-	Type ControlType
+	Type batch.ControlType
 	// Message is nil for a type of no known release.
 	Message ControlMessage
 }
@@ -57,26 +33,27 @@ func (c *Control) AppendJSON(b []byte) []byte {
 // DecodeControl decodes a control record: the key is version and type, the value the message at version 0, without the
 // frame of metadata records (Kafka's ControlRecordUtils).
 func DecodeControl(key, value []byte) (Control, error) {
-	if len(key) < 4 {
-		return Control{Type: -1}, fmt.Errorf("%w: control record key of %d bytes, want 4", ErrMalformed, len(key))
+	t, err := batch.ParseControlKey(key)
+	if err != nil {
+		return Control{Type: -1}, fmt.Errorf("%w: %w", ErrMalformed, err)
 	}
-	c := Control{Type: ControlType(int16(binary.BigEndian.Uint16(key[2:])))}
+	c := Control{Type: t}
 	d := decoder{b: value}
 	switch c.Type {
-	case ControlAbort, ControlCommit:
+	case batch.Abort, batch.Commit:
 		c.Message = &EndTxnMarker{}
 		if v := d.int16(); v < 0 && d.err == nil {
 			d.fail("end transaction marker version %d", v)
 		}
-	case ControlLeaderChange:
+	case batch.LeaderChange:
 		c.Message = &LeaderChangeMessage{}
-	case ControlSnapshotHeader:
+	case batch.SnapshotHeader:
 		c.Message = &SnapshotHeaderRecord{}
-	case ControlSnapshotFooter:
+	case batch.SnapshotFooter:
 		c.Message = &SnapshotFooterRecord{}
-	case ControlKRaftVersion:
+	case batch.KRaftVersion:
 		c.Message = &KRaftVersionRecord{}
-	case ControlKRaftVoters:
+	case batch.KRaftVoters:
 		c.Message = &VotersRecord{}
 	default:
 		return c, fmt.Errorf("%w: control record type %d", ErrUnknownType, c.Type)
@@ -102,21 +79,21 @@ func appendControlText(b, key, value []byte, before40 bool) []byte {
 	c, err := DecodeControl(key, value)
 	if err == nil {
 		switch c.Type {
-		case ControlAbort, ControlCommit:
+		case batch.Abort, batch.Commit:
 			marker, _ := c.Message.(*EndTxnMarker)
 			b = append(b, " endTxnMarker: "...)
 			b = append(b, c.Type.String()...)
 			b = append(b, " coordinatorEpoch: "...)
 			return jsonInt(b, int64(marker.CoordinatorEpoch))
-		case ControlSnapshotHeader:
+		case batch.SnapshotHeader:
 			return c.AppendJSON(append(b, " SnapshotHeader "...))
-		case ControlSnapshotFooter:
+		case batch.SnapshotFooter:
 			return c.AppendJSON(append(b, " SnapshotFooter "...))
-		case ControlKRaftVersion:
+		case batch.KRaftVersion:
 			return c.AppendJSON(append(b, " KRaftVersion "...))
-		case ControlKRaftVoters:
+		case batch.KRaftVoters:
 			return c.AppendJSON(append(b, " KRaftVoters "...))
-		case ControlLeaderChange:
+		case batch.LeaderChange:
 			if !before40 {
 				return c.AppendJSON(append(b, " LeaderChange: "...))
 			}

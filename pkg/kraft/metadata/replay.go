@@ -187,7 +187,7 @@ func (r *replayer) snapshot(f File) {
 			if header, ok := c.Message.(*SnapshotHeaderRecord); ok && err == nil {
 				at.Timestamp = header.LastContainedLogTimestamp
 			}
-			footer = footer || c.Type == ControlSnapshotFooter
+			footer = footer || c.Type == batch.SnapshotFooter
 			return at
 		})
 	}

@@ -1,0 +1,9 @@
+package metadata
+
+// Layouts returns an empty message of every layout of a type: the current one, that of 3.0, that of 2.8.
+func Layouts(t Type) []Message {
+	return []Message{newMessage(t), new32(t), new28(t)}
+}
+
+// VersionsOf is the range of versions of a message.
+func VersionsOf(m Message) (lowest, highest int16) { return m.versions() }
