@@ -5,6 +5,7 @@ package exitcode
 import (
 	"context"
 	"errors"
+	"fmt"
 )
 
 // Code is a process exit status.
@@ -67,4 +68,28 @@ func Worst(codes ...Code) Code {
 		}
 	}
 	return OK
+}
+
+// All lists the codes in ascending order.
+func All() []Code { return []Code{OK, Error, Usage, Refused, NotFound, Incomplete, Interrupted} }
+
+// Meaning says what a code means, as the help of every command does.
+func (c Code) Meaning() string {
+	switch c {
+	case OK:
+		return "done, and everything agreed"
+	case Error:
+		return "an error that is none of the below"
+	case Usage:
+		return "the command line or the configuration was wrong; nothing was attempted"
+	case Refused:
+		return "refused, inconsistent, or findings at the --fail-on level"
+	case NotFound:
+		return "nothing was found to work on"
+	case Incomplete:
+		return "incomplete: timed out, unread, forbidden, or un-paused but not verified"
+	case Interrupted:
+		return "interrupted by a signal"
+	}
+	return fmt.Sprintf("unknown exit code %d", int(c))
 }
