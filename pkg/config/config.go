@@ -68,9 +68,10 @@ func DefaultPath(getenv func(string) string) string {
 	return filepath.Join(dir, "kafkarecover", "config.yaml")
 }
 
-// Load reads the configuration file. A file that does not parse, or that has a key which is no flag and no command or
-// may only come from the command line, is an error: a setting that is quietly not used would be worse.
-func (s Source) Load(known Known) (*Settings, error) {
+// Load reads the configuration file; known is asked only where there is one. A file that does not parse, or that has a
+// key which is no flag and no command or may only come from the command line, is an error: a setting that is quietly
+// not used would be worse.
+func (s Source) Load(known func() Known) (*Settings, error) {
 	v := viper.New()
 	out := &Settings{v: v, getenv: s.Getenv}
 	path := s.Path
@@ -89,7 +90,7 @@ func (s Source) Load(known Known) (*Settings, error) {
 		return nil, fmt.Errorf("read the configuration file %q: %w", path, err)
 	}
 	out.path = path
-	if err := out.check(known); err != nil {
+	if err := out.check(known()); err != nil {
 		return nil, err
 	}
 	return out, nil
