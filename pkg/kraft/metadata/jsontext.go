@@ -213,10 +213,15 @@ func AppendJavaDouble(b []byte, v float64) []byte {
 		e--
 	}
 	mantissa, exponent := digits[:e], digits[e+1:]
-	b = append(b, mantissa...)
-	if len(mantissa) <= 2 { // "d" or "-d"
-		b = append(b, ".0"...)
+	if len(mantissa) <= 2 { // "d" or "-d": Java takes the nearest number of two digits then
+		digits = strconv.AppendFloat(scratch[:0], v, 'e', 1, 64)
+		e = len(digits) - 1
+		for digits[e] != 'e' {
+			e--
+		}
+		mantissa, exponent = digits[:e], digits[e+1:]
 	}
+	b = append(b, mantissa...)
 	b = append(b, 'E')
 	if exponent[0] == '-' {
 		b = append(b, '-')
