@@ -1,0 +1,19 @@
+package cmd
+
+import "github.com/spf13/cobra"
+
+// commands are the verbs, in no particular order: help sorts them within their groups.
+func commands(f *Factory) []*cobra.Command {
+	return []*cobra.Command{
+		newMetadataCmd(f),
+		newOptionsCmd(),
+		newVersionCmd(f),
+	}
+}
+
+// Results returns an empty value of every kind of result, from which docs/schema is generated.
+func Results() []any {
+	return []any{
+		&Version{},
+	}
+}
