@@ -1,0 +1,254 @@
+// Package scan takes one look at Kafka clusters: it collects their live objects, reads their volumes from a folder, through
+// temporary pods or inside running ones, and has them judged. It changes nothing.
+package scan
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"golang.org/x/sync/errgroup"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/kafkarecover/kafkarecover/pkg/kube"
+	"github.com/kafkarecover/kafkarecover/pkg/strimzi"
+	"github.com/kafkarecover/kafkarecover/pkg/volume"
+)
+
+// Live is what the API server has of the Kafka clusters of one namespace.
+type Live struct {
+	Namespace string
+	// Clusters are those with a Kafka resource, sorted by name.
+	Clusters []*strimzi.Cluster
+	// Volumes are those of all data claims of the namespace, not read yet; Others the volumes that name one of their
+	// claims without being bound to it.
+	Volumes []volume.Volume
+	Others  []volume.PersistentVolume
+	// Released are all volumes whose claim was in this namespace and that no claim holds.
+	Released []volume.PersistentVolume
+	// VolumesForbidden tells that PersistentVolumes may not be listed.
+	VolumesForbidden bool
+	// OtherClaims counts the claims that are no Kafka data claims (ZooKeeper, Connect and whatever else).
+	OtherClaims int
+	// Unlisted are the kinds that could not be listed, with the reason.
+	Unlisted []string
+}
+
+// Cluster returns the cluster of that name, or nil.
+func (l *Live) Cluster(name string) *strimzi.Cluster {
+	for _, c := range l.Clusters {
+		if c.Kafka.Name == name {
+			return c
+		}
+	}
+	return nil
+}
+
+// lists are the objects of one namespace, as listed.
+type lists struct {
+	version                                   string
+	kafkas, pools, podSets, configs           []unstructured.Unstructured
+	pods, claims, volumes, deployments        []unstructured.Unstructured
+	users, topics                             []unstructured.Unstructured
+	volumesForbidden, usersKnown, topicsKnown bool
+	unlisted                                  []string
+}
+
+// Collect lists the objects of one namespace. Kinds that may not be listed are told in Unlisted; only claims, pods, and
+// Kafka resources where they are served, are required.
+func Collect(ctx context.Context, client *kube.Client, namespace string) (*Live, error) {
+	l, err := list(ctx, client, namespace)
+	if err != nil {
+		return nil, err
+	}
+	live := &Live{Namespace: namespace, VolumesForbidden: l.volumesForbidden, Unlisted: l.unlisted}
+	for i := range l.kafkas {
+		live.Clusters = append(live.Clusters, l.cluster(&l.kafkas[i], namespace))
+	}
+	l.match(live)
+	return live, nil
+}
+
+func list(ctx context.Context, client *kube.Client, namespace string) (*lists, error) {
+	l := &lists{}
+	version, err := servedVersion(ctx, client, strimzi.Group)
+	if err != nil {
+		return nil, err
+	}
+	core, err := servedVersion(ctx, client, strimzi.CoreGroup)
+	if err != nil {
+		return nil, err
+	}
+	l.version = version
+	var volumesErr, usersErr, topicsErr, optional error
+	group, ctx := errgroup.WithContext(ctx)
+	get := func(into *[]unstructured.Unstructured, gvr schema.GroupVersionResource, ns, labels string, soft *error) {
+		group.Go(func() error {
+			got, err := client.List(ctx, gvr, ns, kube.ListOptions{LabelSelector: labels})
+			if err == nil {
+				*into = got.Items
+				return nil
+			}
+			if soft != nil && (kube.IsForbidden(err) || kube.IsNotFound(err)) {
+				*soft = err
+				return nil
+			}
+			return err
+		})
+	}
+	get(&l.claims, kube.Claims(), namespace, "", nil)
+	get(&l.pods, kube.Pods(), namespace, "", nil)
+	get(&l.volumes, kube.Volumes(), "", "", &volumesErr)
+	var configsErr, podSetsErr error
+	get(&l.configs, kube.ConfigMaps(), namespace, strimzi.KindLabel+"="+strimzi.KafkaKind, &configsErr)
+	if version != "" {
+		get(&l.kafkas, strimzi.KafkaGVR(version), namespace, "", nil)
+		get(&l.pools, strimzi.NodePoolGVR(version), namespace, "", &optional)
+		get(&l.users, strimzi.UserGVR(version), namespace, "", &usersErr)
+		get(&l.topics, strimzi.TopicGVR(version), namespace, "", &topicsErr)
+	}
+	if core != "" {
+		get(&l.podSets, strimzi.PodSetGVR(core), namespace, "", &podSetsErr)
+	}
+	group.Go(func() (err error) {
+		l.deployments, err = operators(ctx, client, namespace)
+		return err
+	})
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	l.volumesForbidden = volumesErr != nil
+	l.usersKnown, l.topicsKnown = version != "" && usersErr == nil, version != "" && topicsErr == nil
+	for _, err := range []error{volumesErr, configsErr, optional, usersErr, topicsErr, podSetsErr} {
+		if err != nil {
+			l.unlisted = append(l.unlisted, err.Error())
+		}
+	}
+	return l, nil
+}
+
+// servedVersion is the version of a Strimzi API group to read; empty when the group is not served.
+func servedVersion(ctx context.Context, client *kube.Client, group string) (string, error) {
+	served, err := client.ServedVersions(ctx, group)
+	if err != nil {
+		return "", err
+	}
+	for _, v := range strimzi.Versions() {
+		if slices.Contains(served, v) {
+			return v, nil
+		}
+	}
+	if len(served) > 0 {
+		return "", fmt.Errorf("API group %q is served as %v, this program reads %v", group, served, strimzi.Versions())
+	}
+	return "", nil
+}
+
+// operators lists the deployments of all namespaces, or of this one where that is all that may be seen.
+func operators(ctx context.Context, client *kube.Client, namespace string) ([]unstructured.Unstructured, error) {
+	all, err := client.List(ctx, kube.Deployments(), "", kube.ListOptions{})
+	if err == nil {
+		return all.Items, nil
+	}
+	if !kube.IsForbidden(err) {
+		return nil, err
+	}
+	own, err := client.List(ctx, kube.Deployments(), namespace, kube.ListOptions{})
+	if kube.IsForbidden(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return own.Items, nil
+}
+
+// cluster gathers the objects that belong to one Kafka resource.
+func (l *lists) cluster(kafka *unstructured.Unstructured, namespace string) *strimzi.Cluster {
+	c := &strimzi.Cluster{
+		APIVersion: kafka.GetAPIVersion(), Kafka: strimzi.ParseKafka(kafka.Object),
+		UsersKnown: l.usersKnown, TopicsKnown: l.topicsKnown,
+	}
+	name := kafka.GetName()
+	own := func(u *unstructured.Unstructured) bool { return u.GetLabels()[strimzi.ClusterLabel] == name }
+	each(l.pools, own, func(o map[string]any) { c.Pools = append(c.Pools, strimzi.ParseNodePool(o)) })
+	each(l.podSets, own, func(o map[string]any) {
+		if set := strimzi.ParsePodSet(o); set.Labels[strimzi.NameLabel] == strimzi.ComponentName(name) {
+			c.PodSets = append(c.PodSets, set)
+		}
+	})
+	each(l.configs, own, func(o map[string]any) {
+		if config, ok := strimzi.ParseNodeConfig(o); ok {
+			c.NodeConfigs = append(c.NodeConfigs, config)
+		}
+	})
+	each(l.pods, own, func(o map[string]any) {
+		if pod, ok := strimzi.ParsePod(o); ok {
+			c.Pods = append(c.Pods, pod)
+		}
+	})
+	each(l.users, own, func(o map[string]any) { c.KafkaUsers = append(c.KafkaUsers, strimzi.ParseMeta(o).Name) })
+	each(l.topics, own, func(o map[string]any) { c.KafkaTopics = append(c.KafkaTopics, strimzi.ParseTopicName(o)) })
+	for i := range l.deployments {
+		op, ok := strimzi.ParseOperator(l.deployments[i].Object)
+		if !ok {
+			continue
+		}
+		if watches, known := op.Watches(namespace, c.Kafka.Labels); watches || !known {
+			c.Operators = append(c.Operators, op)
+		}
+	}
+	c.Sort()
+	return c
+}
+
+func each(
+	list []unstructured.Unstructured, keep func(*unstructured.Unstructured) bool, use func(map[string]any),
+) {
+	for i := range list {
+		if keep(&list[i]) {
+			use(list[i].Object)
+		}
+	}
+}
+
+// match makes the volumes of the namespace's data claims.
+func (l *lists) match(live *Live) {
+	in := volume.Objects{Known: l.known(live.Clusters)}
+	for i := range l.claims {
+		claim := volume.ParseClaim(l.claims[i].Object)
+		if !strimzi.MayBeKafkaClaim(claim.Name, claim.Labels) {
+			live.OtherClaims++
+			continue
+		}
+		in.Claims = append(in.Claims, claim)
+	}
+	for i := range l.volumes {
+		pv := volume.ParsePersistentVolume(l.volumes[i].Object)
+		in.Volumes = append(in.Volumes, pv)
+		if pv.ClaimNamespace == live.Namespace && pv.Phase != "Bound" && len(strimzi.ParseClaimName(pv.ClaimName)) > 0 {
+			live.Released = append(live.Released, pv)
+		}
+	}
+	for i := range l.pods {
+		in.Uses = append(in.Uses, volume.ClaimUses(l.pods[i].Object)...)
+	}
+	live.Volumes, live.Others = volume.FromObjects(in)
+}
+
+// known are the names of clusters and pools that exist, for telling claims apart.
+func (l *lists) known(clusters []*strimzi.Cluster) strimzi.Known {
+	known := strimzi.Known{Pools: map[string][]string{}}
+	for _, c := range clusters {
+		known.Clusters = append(known.Clusters, c.Kafka.Name)
+	}
+	for i := range l.pools {
+		cluster := l.pools[i].GetLabels()[strimzi.ClusterLabel]
+		known.Pools[cluster] = append(known.Pools[cluster], l.pools[i].GetName())
+		if cluster != "" && !slices.Contains(known.Clusters, cluster) {
+			known.Clusters = append(known.Clusters, cluster)
+		}
+	}
+	return known
+}
