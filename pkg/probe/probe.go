@@ -16,14 +16,12 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// Labels and annotations of temporary pods. They are the tool's own: a strimzi.io/ label would make the operator's pod
+// Labels of temporary pods. They are the tool's own: a strimzi.io/ label would make the operator's pod
 // set controller delete the pod.
 const (
 	LabelManagedBy = "app.kubernetes.io/managed-by"
 	ManagedBy      = "kafkarecover"
 	LabelOperation = "kafkarecover.io/operation"
-	// AnnotationRenewed is when the operation was last known to be alive, RFC 3339.
-	AnnotationRenewed = "kafkarecover.io/renewed"
 )
 
 // Identity is the user and groups a temporary pod runs as. It must be able to read what Kafka wrote; no fsGroup is
@@ -77,8 +75,6 @@ type Request struct {
 	TempDir string
 	// Observe is told what happens; it may be called from several goroutines at once. It may be nil.
 	Observe func(Event)
-	// Now is the clock for the annotations on pods; nil means time.Now.
-	Now func() time.Time
 }
 
 // Limits bound what a volume can make the reader do. A volume that exceeds one is an error, never cut short silently.
@@ -130,9 +126,6 @@ func (r Request) withDefaults() Request {
 	}
 	if r.Identity.User == nil && r.Identity.Group == nil && !r.FixedIdentity {
 		r.Identity = DefaultIdentity()
-	}
-	if r.Now == nil {
-		r.Now = time.Now //nolint:forbidigo // the default of an injected clock
 	}
 	if r.Observe == nil {
 		r.Observe = func(Event) {}

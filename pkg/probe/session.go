@@ -30,6 +30,8 @@ type session struct {
 	tempDir string
 	// identity is what the container runs as; nil when unknown.
 	identity *Identity
+	// retryDenied leaves a volume unused of which something may not be read, so that it can be tried as its owner.
+	retryDenied bool
 	// live tells that Kafka runs on the volumes, so that entries may come and go.
 	live    bool
 	observe func(Event)
@@ -103,7 +105,8 @@ func (s *session) list(ctx context.Context, trees []*tree, results []reading) er
 		}
 		results[i].problems = problems(t, complaints.of(i), s.live)
 		results[i].denied = s.deniedIn(t)
-		if t.nodes["."].closed {
+		denied := s.retryDenied && results[i].denied != nil && s.mayBecome(*results[i].denied)
+		if t.nodes["."].closed || denied {
 			results[i].err = fs.ErrPermission
 			trees[i] = nil
 		}
@@ -264,6 +267,13 @@ func (s *session) deniedIn(t *tree) *Owner {
 		}
 	}
 	return owner
+}
+
+// mayBecome tells whether reading as an owner could help: never as root, and not as what the session is already.
+func (s *session) mayBecome(o Owner) bool {
+	id := s.identity
+	same := id != nil && id.User != nil && *id.User == o.UID && id.Group != nil && *id.Group == o.GID
+	return o.UID != 0 && !same
 }
 
 // mayRead applies the mode bits as the kernel does, for a user without capabilities.

@@ -36,7 +36,6 @@ type podSpec struct {
 	node string
 	// lifetime is when Kubernetes ends the pod if nobody else has.
 	lifetime time.Duration
-	now      time.Time
 }
 
 // build returns the pod. It satisfies the restricted pod security standard and stays out of service meshes.
@@ -54,7 +53,6 @@ func (s podSpec) build() *corev1.Pod {
 				"kuma.io/sidecar-injection": "disabled",
 			},
 			Annotations: map[string]string{
-				AnnotationRenewed:                                s.now.UTC().Format(time.RFC3339),
 				"sidecar.istio.io/inject":                        "false",
 				"linkerd.io/inject":                              "disabled",
 				"consul.hashicorp.com/connect-inject":            "false",
