@@ -112,3 +112,8 @@ func targetNames(ctx context.Context, client *kube.Client) ([]string, error) {
 	claims, err := objectNames(ctx, client, kube.Claims(), client.Namespace(), "pvc/")
 	return append(names, claims...), err
 }
+
+// claimNames lists the claims of the namespace, without a prefix.
+func claimNames(ctx context.Context, client *kube.Client) ([]string, error) {
+	return objectNames(ctx, client, kube.Claims(), client.Namespace(), "")
+}

@@ -95,6 +95,13 @@ func (f *Factory) Print(format output.Format, result any) error {
 	return output.Printer{IO: f.IO, Format: format}.Print(result)
 }
 
+// show prints something a person should see before the result, in the narrative.
+func (f *Factory) show(shown output.Tabler) error {
+	narrative := *f.IO
+	narrative.Out, narrative.OutTTY = f.IO.ErrOut, f.IO.ErrTTY
+	return output.Printer{IO: &narrative, Format: output.FormatTable}.Print(shown)
+}
+
 const (
 	program          = "kafkarecover"
 	pluginProgram    = "kubectl-" + program
