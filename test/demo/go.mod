@@ -27,6 +27,7 @@ require (
 	github.com/google/uuid v1.6.0 // indirect
 	github.com/gorilla/websocket v1.5.4-0.20250319132907-e064f32e3674 // indirect
 	github.com/json-iterator/go v1.1.12 // indirect
+	github.com/kafkarecover/kafkarecover/test/kafka v0.0.0 // indirect
 	github.com/kafkarecover/kafkarecover/test/operator v0.0.0 // indirect
 	github.com/kafkarecover/kafkarecover/test/sandbox v0.0.0 // indirect
 	github.com/moby/spdystream v0.5.1 // indirect
@@ -62,6 +63,7 @@ require (
 
 replace (
 	github.com/kafkarecover/kafkarecover/test/e2e => ../e2e
+	github.com/kafkarecover/kafkarecover/test/kafka => ../kafka
 	github.com/kafkarecover/kafkarecover/test/operator => ../operator
 	github.com/kafkarecover/kafkarecover/test/sandbox => ../sandbox
 )

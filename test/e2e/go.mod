@@ -4,6 +4,7 @@ go 1.26.0
 
 require (
 	github.com/google/go-cmp v0.7.0
+	github.com/kafkarecover/kafkarecover/test/kafka v0.0.0
 	github.com/kafkarecover/kafkarecover/test/operator v0.0.0
 	github.com/kafkarecover/kafkarecover/test/sandbox v0.0.0
 	k8s.io/api v0.37.2
@@ -63,6 +64,7 @@ require (
 )
 
 replace (
+	github.com/kafkarecover/kafkarecover/test/kafka => ../kafka
 	github.com/kafkarecover/kafkarecover/test/operator => ../operator
 	github.com/kafkarecover/kafkarecover/test/sandbox => ../sandbox
 )
