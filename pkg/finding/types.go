@@ -38,7 +38,8 @@ type Rule struct {
 type Finding struct {
 	Rule     string   `json:"rule"`
 	Severity Severity `json:"severity"`
-	// Subject is what --ignore and --accept name: a volume's Name, kafka/NAME, pool/NAME, node/ID, cluster/ID.
+	// Subject is what --ignore and --accept name: a volume's Name (pvc/NAME, pv/NAME, dir/NAME), kafka/NAME, pool/NAME,
+	// configmap/NAME, operator/NAMESPACE/NAME, node/ID, slot/CLAIM, topic/NAME, cluster/ID, or cluster for all of it.
 	Subject string `json:"subject"`
 	Message string `json:"message"`
 	// Evidence are observed facts, one a line: where, and what was there.
@@ -53,7 +54,7 @@ type Finding struct {
 type Input struct {
 	// Volumes are those of one Kafka cluster (or of one --dir).
 	Volumes []volume.Volume
-	// Shadowing are Released, Available or Failed volumes whose claimRef names a claim of this cluster.
+	// Others are Released, Available or Failed volumes whose claimRef names a claim of this cluster.
 	Others []volume.PersistentVolume
 	// Cluster is nil when there is no Kafka resource or nothing but folders was looked at.
 	Cluster *strimzi.Cluster
