@@ -6,6 +6,9 @@ import "github.com/spf13/cobra"
 func commands(f *Factory) []*cobra.Command {
 	return []*cobra.Command{
 		newMetadataCmd(f),
+		newPartitionCmd(f),
+		newStorageCmd(f),
+		newVolumeCmd(f),
 		newOptionsCmd(),
 		newVersionCmd(f),
 	}
@@ -14,6 +17,22 @@ func commands(f *Factory) []*cobra.Command {
 // Results returns an empty value of every kind of result, from which docs/schema is generated.
 func Results() []any {
 	return []any{
+		&MetadataACLs{},
+		&MetadataBrokers{},
+		&MetadataConfigs{},
+		&MetadataDiff{},
+		&MetadataGroups{},
+		&MetadataQuorum{},
+		&MetadataSummary{},
+		&MetadataTopics{},
+		&MetadataUsers{},
+		&MetadataVerify{},
+		&PartitionList{},
+		&PartitionVerify{},
+		&StorageFormat{},
+		&StorageInfo{},
+		&VolumeCopy{},
+		&VolumeFiles{},
 		&Version{},
 	}
 }

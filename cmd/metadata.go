@@ -44,6 +44,7 @@ func newMetadataCmd(f *Factory) *cobra.Command {
 		newMetadataView(f, "users", "List SCRAM users, delegation tokens and quotas", showUsers),
 		newMetadataView(f, "acls", "List the access control entries", showACLs),
 		newMetadataView(f, "configs", "List the dynamic configurations", showConfigs),
+		newMetadataGroupsCmd(f),
 	)
 }
 

@@ -133,15 +133,7 @@ type MetadataVerify struct {
 func (v *MetadataVerify) Table(bool) output.Document {
 	rows := make([][]output.Cell, 0, len(v.Issues))
 	for _, i := range v.Issues {
-		style := iostreams.Plain
-		switch i.Level {
-		case verify.Error:
-			style = iostreams.Bad
-		case verify.Warning:
-			style = iostreams.Notice
-		case verify.Info:
-		}
-		rows = append(rows, output.Row(output.Styled(style, string(i.Level)), i.Rule, i.Subject, i.Message, i.Remedy))
+		rows = append(rows, output.Row(levelCell(string(i.Level)), i.Rule, i.Subject, i.Message, i.Remedy))
 	}
 	summary := fmt.Sprintf("%d volumes, %d metadata files with %d records, %d partition directories; newest metadata: %s",
 		v.Volumes, v.Files, v.Records, v.Partitions, dash(v.Newest))
@@ -161,4 +153,15 @@ func (v *MetadataVerify) Names() []string {
 		out[i] = issue.Rule + "/" + issue.Subject
 	}
 	return out
+}
+
+func levelCell(level string) output.Cell {
+	style := iostreams.Plain
+	switch level {
+	case string(verify.Error):
+		style = iostreams.Bad
+	case string(verify.Warning):
+		style = iostreams.Notice
+	}
+	return output.Styled(style, level)
 }

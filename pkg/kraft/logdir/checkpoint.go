@@ -56,8 +56,8 @@ func parseLeaderEpochs(data []byte) ([]epochStart, error) {
 	return entries, nil
 }
 
-// parsePartitionMetadata returns the topic ID in partition.metadata: "version: 0" and "topic_id: ID" on two lines.
-func parsePartitionMetadata(data []byte) (string, error) {
+// ParsePartitionMetadata returns the topic ID in partition.metadata: "version: 0" and "topic_id: ID" on two lines.
+func ParsePartitionMetadata(data []byte) (string, error) {
 	lines := strings.Split(strings.TrimSuffix(string(data), "\n"), "\n")
 	if len(lines) != 2 {
 		return "", fmt.Errorf("expected two lines, found %d", len(lines))

@@ -135,7 +135,7 @@ func (r *reader) topicID(p *place, name string, size int64) string {
 	if !ok {
 		return ""
 	}
-	id, err := parsePartitionMetadata(data)
+	id, err := ParsePartitionMetadata(data)
 	if err != nil {
 		r.problem(p, name, err)
 	}

@@ -22,6 +22,9 @@ type DumpOptions struct {
 	// Keep, when set, leaves out the records for which it returns false, and batches none of whose records it keeps.
 	// The record is valid during the call only; it is nil for a control record. Keep must be safe for concurrent use.
 	Keep func(at Position, rec *Record) bool
+	// Payload, when set, appends the end of a record's line, for logs whose records are no metadata: what
+	// kafka-dump-log --print-data-log prints there. Keep then gets no record. It must be safe for concurrent use.
+	Payload func(line []byte, r *batch.Record) []byte
 	// Limits bound the memory that a batch may take.
 	Limits batch.Limits
 }
@@ -195,13 +198,14 @@ func sizeOf(p []byte) int64 {
 func (d *dumper) record(out []byte, b *batch.Batch, r *batch.Record) ([]byte, bool) {
 	control := b.IsControl()
 	var rec Record
-	if !control {
+	opaque := control || d.opts.Payload != nil
+	if !opaque {
 		rec = d.decoder.Decode(r.Value)
 	}
 	if d.opts.Keep != nil {
 		at := Position{Offset: r.Offset, Epoch: b.PartitionLeaderEpoch, Timestamp: r.Timestamp}
 		kept := &rec
-		if control {
+		if opaque {
 			kept = nil
 		}
 		if !d.opts.Keep(at, kept) {
@@ -229,6 +233,9 @@ func (d *dumper) record(out []byte, b *batch.Batch, r *batch.Record) ([]byte, bo
 	out = append(out, ']')
 	if control {
 		return append(appendControlText(out, r.Key, r.Value, d.opts.Before40), '\n'), true
+	}
+	if d.opts.Payload != nil {
+		return append(d.opts.Payload(out, r), '\n'), true
 	}
 	out = append(out, " payload: "...)
 	if text := KafkaError(&rec); text != "" {
