@@ -1,0 +1,3 @@
+module github.com/kafkarecover/kafkarecover/test/suite
+
+go 1.26.0

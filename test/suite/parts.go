@@ -1,0 +1,69 @@
+package main
+
+import "time"
+
+// The tiers: what CI runs, and everything.
+const (
+	tierCI   = "ci"
+	tierFull = "full"
+)
+
+// part is one run of `go test` in one module.
+type part struct {
+	name string
+	// dir is the module's directory.
+	dir  string
+	args []string
+	// env is added to the environment.
+	env []string
+	// race wants the race detector, and with it a C compiler.
+	race bool
+	// covers counts statements of the product this part reaches.
+	covers bool
+	// cluster tells that Kubernetes is started on this machine, which takes root on Linux. Most suites start their own;
+	// borrows wants one started for it.
+	cluster bool
+	borrows bool
+	// verbose tells each test as it ends: for parts where one takes minutes.
+	verbose bool
+	timeout time.Duration
+}
+
+// allParts lists the parts in the order they run. Those without a cluster come first.
+func allParts(tier string) []part {
+	parts := []part{
+		{name: "root", dir: ".", args: []string{"./..."}, race: true, covers: true, timeout: 20 * time.Minute},
+		{name: "schema", dir: "test/schema", args: []string{"./..."}, timeout: 10 * time.Minute},
+		{name: "suite", dir: "test/suite", args: []string{"./..."}, race: true, timeout: 5 * time.Minute},
+		{name: "kafka", dir: "test/kafka", args: []string{"./..."}, timeout: 20 * time.Minute},
+		{name: "operator", dir: "test/operator", args: []string{"./..."}, timeout: 10 * time.Minute},
+		{
+			name: "sandbox", dir: "test/sandbox", args: []string{"./..."}, cluster: true, timeout: 30 * time.Minute,
+		},
+		{
+			name: "recovery", dir: "test/recovery", args: []string{"./..."}, covers: true, cluster: true, verbose: true,
+			timeout: 30 * time.Minute,
+		},
+		{
+			name: "operator-cluster", dir: "test/operator", args: []string{"-tags", "cluster", "./..."}, cluster: true,
+			borrows: true, verbose: true, timeout: 20 * time.Minute,
+		},
+	}
+	if tier == tierFull {
+		for _, versions := range []string{"v1,v1beta2", "v1beta2"} {
+			parts = append(parts, part{
+				name: "operator-" + versions, dir: "test/operator", args: []string{"-tags", "cluster", "."},
+				env: []string{"TEST_API_VERSIONS=" + versions}, cluster: true, borrows: true, verbose: true,
+				timeout: 20 * time.Minute,
+			})
+		}
+	}
+	e2e := part{
+		name: "e2e", dir: "test/e2e", args: []string{"./...", "-tier", tier}, cluster: true, verbose: true,
+		timeout: 40 * time.Minute,
+	}
+	if tier == tierFull {
+		e2e.timeout = 4 * time.Hour
+	}
+	return append(parts, e2e)
+}

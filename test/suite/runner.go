@@ -1,0 +1,201 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// result is what became of a part.
+type result struct {
+	part  part
+	count count
+	took  time.Duration
+	err   error // the run itself, where no test says why it failed
+}
+
+// runner runs parts one after another: they share the machine, and several start clusters.
+type runner struct {
+	root, work string
+	out        io.Writer
+	results    []result
+	problems   []string
+}
+
+func (r *runner) run(ctx context.Context, p part) {
+	fmt.Fprintf(r.out, "=== %s\n", p.name)
+	started := time.Now()
+	counted, err := r.goTest(ctx, p)
+	r.results = append(r.results, result{part: p, count: counted, took: time.Since(started), err: err})
+	if err != nil && counted.failed == 0 && ctx.Err() == nil {
+		fmt.Fprintf(r.out, "FAIL\t%s: %v\n", p.name, err)
+	}
+}
+
+func (r *runner) goTest(ctx context.Context, p part) (count, error) {
+	if _, err := os.Stat(filepath.Join(r.root, p.dir, "go.mod")); err != nil {
+		return count{}, fmt.Errorf("find the module: %w", err)
+	}
+	env := append(os.Environ(), p.env...)
+	if p.borrows {
+		box, err := startSandbox(ctx, r.root, r.work)
+		if box != nil {
+			defer func() {
+				if err := box.end(ctx); err != nil {
+					r.problem("the cluster of %s could not be ended: %v", p.name, err)
+				}
+			}()
+		}
+		if err != nil {
+			return count{}, err
+		}
+		env = append(env, "TEST_KUBECONFIG="+box.kubeconfig)
+	}
+	args := []string{"test", "-json", "-count=1", "-timeout", p.timeout.String()}
+	if p.race {
+		args = append(args, "-race")
+	}
+	if p.covers {
+		args = append(args, "-covermode=atomic", "-coverpkg="+productPackages, "-coverprofile="+r.profile(p))
+	}
+	return r.goRun(ctx, p, env, append(args, p.args...))
+}
+
+// goRun runs Go in a process group of its own: `go` would end at a signal without ending the tests, which have clusters
+// to end.
+func (r *runner) goRun(ctx context.Context, p part, env, args []string) (count, error) {
+	cmd := exec.CommandContext(ctx, "go", args...)
+	cmd.Dir, cmd.Env = filepath.Join(r.root, p.dir), env
+	cmd.Stderr = r.out
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGINT) }
+	cmd.WaitDelay = 2 * time.Minute
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		return count{}, fmt.Errorf("run go test: %w", err)
+	}
+	if err := cmd.Start(); err != nil {
+		return count{}, fmt.Errorf("run go test: %w", err)
+	}
+	counted, readErr := newReader(r.out, p.verbose).read(stdout)
+	if err := cmd.Wait(); err != nil {
+		return counted, fmt.Errorf("run go test: %w", err)
+	}
+	return counted, readErr
+}
+
+func (r *runner) profile(p part) string { return filepath.Join(r.work, p.name+".cover") }
+
+func (r *runner) problem(format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	r.problems = append(r.problems, text)
+	fmt.Fprintf(r.out, "FAIL\t%s\n", text)
+}
+
+// close prints the closing lines. A part that failed without a failed test counts as one failure, and so does a problem
+// that is no test's.
+func (r *runner) close(took time.Duration) error {
+	fmt.Fprintln(r.out)
+	var total count
+	for _, res := range r.results {
+		total.add(res.total())
+		fmt.Fprintf(r.out, "%-6s%-20s %s in %s\n", res.verdict(), res.part.name, res.total(), res.took.Round(time.Second))
+	}
+	for _, p := range r.problems {
+		fmt.Fprintf(r.out, "FAIL  %s\n", p)
+		total.failed++
+	}
+	fmt.Fprintf(r.out, "%s in %s\n", total, took.Round(time.Second))
+	if total.failed > 0 {
+		fmt.Fprintln(r.out, "FAIL")
+		return errFailed
+	}
+	return nil
+}
+
+func (r result) total() count {
+	c := r.count
+	if r.err != nil && c.failed == 0 {
+		c.failed = 1
+	}
+	return c
+}
+
+func (r result) verdict() string {
+	if r.total().failed > 0 {
+		return "FAIL"
+	}
+	return "ok"
+}
+
+// sandboxID is the cluster of the parts that borrow one, apart from those that suites start for themselves.
+const sandboxID = "42"
+
+// sandbox is a Kubernetes cluster started for a part.
+type sandbox struct {
+	program, state string
+	kubeconfig     string
+}
+
+// startSandbox returns a sandbox that has to be ended as soon as it is not nil, also with an error.
+func startSandbox(ctx context.Context, root, work string) (*sandbox, error) {
+	box := &sandbox{program: filepath.Join(work, "sandbox"), state: filepath.Join(work, "cluster")}
+	build := exec.CommandContext(ctx, "go", "build", "-o", box.program, "./cmd/sandbox")
+	build.Dir = filepath.Join(root, "test", "sandbox")
+	if output, err := build.CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("build the sandbox: %w\n%s", err, output)
+	}
+	if output, err := box.command(ctx, "up").CombinedOutput(); err != nil {
+		return box, fmt.Errorf("start a cluster: %w\n%s", err, output)
+	}
+	path, err := box.command(ctx, "kubeconfig").Output()
+	if err != nil {
+		return box, fmt.Errorf("find the cluster's kubeconfig: %w", err)
+	}
+	box.kubeconfig = strings.TrimSpace(string(path))
+	return box, nil
+}
+
+// command runs apart from the terminal's signals, so that an interrupt does not break off what ends the cluster.
+func (s *sandbox) command(ctx context.Context, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, s.program, append(args, "--id", sandboxID, "--state", s.state)...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	cmd.WaitDelay = time.Minute
+	return cmd
+}
+
+// end ends the cluster and removes what it wrote, also after an interrupt.
+func (s *sandbox) end(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Minute)
+	defer cancel()
+	if output, err := s.command(ctx, "down", "--wipe").CombinedOutput(); err != nil {
+		return fmt.Errorf("end the cluster: %w\n%s", err, output)
+	}
+	return nil
+}
+
+// lines calls do with each line of any length.
+func lines(r io.Reader, do func([]byte)) error {
+	buffered := bufio.NewReaderSize(r, 1<<16)
+	for {
+		line, err := buffered.ReadBytes('\n')
+		if len(line) > 0 {
+			do(line)
+		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("read what go test says: %w", err)
+		}
+	}
+}
