@@ -1,6 +1,10 @@
 package cmd
 
-import "github.com/spf13/cobra"
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/kafkarecover/kafkarecover/pkg/scan"
+)
 
 // commands are the verbs, in no particular order: help sorts them within their groups.
 func commands(f *Factory) []*cobra.Command {
@@ -10,6 +14,7 @@ func commands(f *Factory) []*cobra.Command {
 		newStorageCmd(f),
 		newVolumeCmd(f),
 		newOptionsCmd(),
+		newScanCmd(f),
 		newVersionCmd(f),
 	}
 }
@@ -33,6 +38,7 @@ func Results() []any {
 		&StorageInfo{},
 		&VolumeCopy{},
 		&VolumeFiles{},
+		&scan.Scan{},
 		&Version{},
 	}
 }

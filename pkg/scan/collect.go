@@ -29,10 +29,23 @@ type Live struct {
 	Released []volume.PersistentVolume
 	// VolumesForbidden tells that PersistentVolumes may not be listed.
 	VolumesForbidden bool
+	// Operators are all that can be seen, whatever they watch.
+	Operators []strimzi.Operator
 	// OtherClaims counts the claims that are no Kafka data claims (ZooKeeper, Connect and whatever else).
 	OtherClaims int
-	// Unlisted are the kinds that could not be listed, with the reason.
+	// Unlisted are the kinds that may not be listed, with the reason.
 	Unlisted []string
+
+	// known is what claims' names were read with.
+	known strimzi.Known
+}
+
+// named is what a person named, which is looked for whether or not anything else says that it is there.
+type named struct {
+	// cluster settles names of claims that could be read in several ways.
+	cluster string
+	// claims are taken for data claims whatever they are called.
+	claims []string
 }
 
 // Cluster returns the cluster of that name, or nil.
@@ -52,12 +65,17 @@ type lists struct {
 	pods, claims, volumes, deployments        []unstructured.Unstructured
 	users, topics                             []unstructured.Unstructured
 	volumesForbidden, usersKnown, topicsKnown bool
+	operatorsKnown                            bool
 	unlisted                                  []string
 }
 
 // Collect lists the objects of one namespace. Kinds that may not be listed are told in Unlisted; only claims, pods, and
 // Kafka resources where they are served, are required.
 func Collect(ctx context.Context, client *kube.Client, namespace string) (*Live, error) {
+	return collect(ctx, client, namespace, named{})
+}
+
+func collect(ctx context.Context, client *kube.Client, namespace string, wanted named) (*Live, error) {
 	l, err := list(ctx, client, namespace)
 	if err != nil {
 		return nil, err
@@ -66,7 +84,12 @@ func Collect(ctx context.Context, client *kube.Client, namespace string) (*Live,
 	for i := range l.kafkas {
 		live.Clusters = append(live.Clusters, l.cluster(&l.kafkas[i], namespace))
 	}
-	l.match(live)
+	for i := range l.deployments {
+		if op, ok := strimzi.ParseOperator(l.deployments[i].Object); ok {
+			live.Operators = append(live.Operators, op)
+		}
+	}
+	l.match(live, wanted)
 	return live, nil
 }
 
@@ -112,7 +135,7 @@ func list(ctx context.Context, client *kube.Client, namespace string) (*lists, e
 		get(&l.podSets, strimzi.PodSetGVR(core), namespace, "", &podSetsErr)
 	}
 	group.Go(func() (err error) {
-		l.deployments, err = operators(ctx, client, namespace)
+		l.deployments, l.operatorsKnown, err = operators(ctx, client, namespace)
 		return err
 	})
 	if err := group.Wait(); err != nil {
@@ -121,7 +144,7 @@ func list(ctx context.Context, client *kube.Client, namespace string) (*lists, e
 	l.volumesForbidden = volumesErr != nil
 	l.usersKnown, l.topicsKnown = version != "" && usersErr == nil, version != "" && topicsErr == nil
 	for _, err := range []error{volumesErr, configsErr, optional, usersErr, topicsErr, podSetsErr} {
-		if err != nil {
+		if kube.IsForbidden(err) { // a kind that is not served holds nothing
 			l.unlisted = append(l.unlisted, err.Error())
 		}
 	}
@@ -145,30 +168,32 @@ func servedVersion(ctx context.Context, client *kube.Client, group string) (stri
 	return "", nil
 }
 
-// operators lists the deployments of all namespaces, or of this one where that is all that may be seen.
-func operators(ctx context.Context, client *kube.Client, namespace string) ([]unstructured.Unstructured, error) {
-	all, err := client.List(ctx, kube.Deployments(), "", kube.ListOptions{})
+// operators lists the deployments of all namespaces, or of this one where that is all that may be seen; all tells which.
+func operators(
+	ctx context.Context, client *kube.Client, namespace string,
+) (deployments []unstructured.Unstructured, all bool, err error) {
+	everywhere, err := client.List(ctx, kube.Deployments(), "", kube.ListOptions{})
 	if err == nil {
-		return all.Items, nil
+		return everywhere.Items, true, nil
 	}
 	if !kube.IsForbidden(err) {
-		return nil, err
+		return nil, false, err
 	}
 	own, err := client.List(ctx, kube.Deployments(), namespace, kube.ListOptions{})
 	if kube.IsForbidden(err) {
-		return nil, nil
+		return nil, false, nil
 	}
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	return own.Items, nil
+	return own.Items, false, nil
 }
 
 // cluster gathers the objects that belong to one Kafka resource.
 func (l *lists) cluster(kafka *unstructured.Unstructured, namespace string) *strimzi.Cluster {
 	c := &strimzi.Cluster{
 		APIVersion: kafka.GetAPIVersion(), Kafka: strimzi.ParseKafka(kafka.Object),
-		UsersKnown: l.usersKnown, TopicsKnown: l.topicsKnown,
+		UsersKnown: l.usersKnown, TopicsKnown: l.topicsKnown, OperatorsKnown: l.operatorsKnown,
 	}
 	name := kafka.GetName()
 	own := func(u *unstructured.Unstructured) bool { return u.GetLabels()[strimzi.ClusterLabel] == name }
@@ -214,11 +239,12 @@ func each(
 }
 
 // match makes the volumes of the namespace's data claims.
-func (l *lists) match(live *Live) {
-	in := volume.Objects{Known: l.known(live.Clusters)}
+func (l *lists) match(live *Live, wanted named) {
+	live.known = l.known(live.Clusters, wanted.cluster)
+	in := volume.Objects{Known: live.known}
 	for i := range l.claims {
 		claim := volume.ParseClaim(l.claims[i].Object)
-		if !strimzi.MayBeKafkaClaim(claim.Name, claim.Labels) {
+		if !strimzi.MayBeKafkaClaim(claim.Name, claim.Labels) && !slices.Contains(wanted.claims, claim.Name) {
 			live.OtherClaims++
 			continue
 		}
@@ -237,8 +263,8 @@ func (l *lists) match(live *Live) {
 	live.Volumes, live.Others = volume.FromObjects(in)
 }
 
-// known are the names of clusters and pools that exist, for telling claims apart.
-func (l *lists) known(clusters []*strimzi.Cluster) strimzi.Known {
+// known are the names of clusters and pools that exist or were named, for telling claims apart.
+func (l *lists) known(clusters []*strimzi.Cluster, wanted string) strimzi.Known {
 	known := strimzi.Known{Pools: map[string][]string{}}
 	for _, c := range clusters {
 		known.Clusters = append(known.Clusters, c.Kafka.Name)
@@ -249,6 +275,9 @@ func (l *lists) known(clusters []*strimzi.Cluster) strimzi.Known {
 		if cluster != "" && !slices.Contains(known.Clusters, cluster) {
 			known.Clusters = append(known.Clusters, cluster)
 		}
+	}
+	if wanted != "" && !slices.Contains(known.Clusters, wanted) {
+		known.Clusters = append(known.Clusters, wanted)
 	}
 	return known
 }

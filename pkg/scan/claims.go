@@ -1,0 +1,256 @@
+package scan
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+
+	"github.com/kafkarecover/kafkarecover/pkg/kraft/logdir"
+	"github.com/kafkarecover/kafkarecover/pkg/kube"
+	"github.com/kafkarecover/kafkarecover/pkg/probe"
+	"github.com/kafkarecover/kafkarecover/pkg/strimzi"
+	"github.com/kafkarecover/kafkarecover/pkg/volume"
+)
+
+// claimReader reads the claims of one cluster.
+type claimReader struct {
+	client  *kube.Client
+	opts    Options
+	live    *Live
+	cluster *Cluster
+	// only limits the reading to some claims; nil reads all.
+	only map[string]bool
+}
+
+// read reads every claim in the way that fits it. What could not be read is told by the volumes themselves; the error
+// is about more than one of them: no image, a look that failed, pods that are left behind, an interrupt.
+func (r *claimReader) read(ctx context.Context) error {
+	running, rest := r.plan()
+	rest = append(rest, r.readRunning(ctx, running)...)
+	if err := ctx.Err(); err != nil {
+		return context.Cause(ctx)
+	}
+	if len(rest) == 0 {
+		return nil
+	}
+	return r.readInPods(ctx, rest)
+}
+
+// plan tells apart the claims to read inside the pods that use them and those for temporary pods. The others are
+// marked with why they are not read.
+func (r *claimReader) plan() (running []probe.Running, rest []string) {
+	for i := range r.cluster.Volumes {
+		v := &r.cluster.Volumes[i]
+		name := v.Claim.Name
+		if r.opts.Via == Objects || r.only != nil && !r.only[name] {
+			v.State, v.Via = volume.Skipped, string(Objects)
+			continue
+		}
+		pod := runningPod(v)
+		switch {
+		case pod != nil && r.inside(v, pod):
+			running = append(running, probe.Running{
+				Claim: name, Pod: pod.Name, Container: pod.Container, MountPath: pod.MountPath, Node: pod.Node,
+				Volume: v.Claim.Volume,
+			})
+		case r.opts.Via == Exec:
+			v.State, v.Via = volume.Unread, string(Exec)
+			v.Reason = "no running Kafka pod has it mounted; --via auto reads it through a temporary pod"
+		default:
+			rest = append(rest, name)
+		}
+	}
+	return running, rest
+}
+
+// inside tells whether a claim is to be read inside the pod that has it. A pod that is not ready may be one that
+// crashes again and again, in which nothing can be run for long; a temporary pod beside it can, unless the claim is
+// for one pod alone.
+func (r *claimReader) inside(v *volume.Volume, pod *volume.PodRef) bool {
+	switch r.opts.Via {
+	case Exec:
+		return true
+	case Auto:
+		return pod.Ready || isOncePod(v)
+	default:
+		return false
+	}
+}
+
+const readWriteOncePod = "ReadWriteOncePod"
+
+func isOncePod(v *volume.Volume) bool { return slices.Contains(v.Claim.AccessModes, readWriteOncePod) }
+
+// runningPod returns the Kafka pod that has the volume mounted and runs, or nil.
+func runningPod(v *volume.Volume) *volume.PodRef {
+	for i := range v.Claim.UsedBy {
+		p := &v.Claim.UsedBy[i]
+		if p.Phase == "Running" && p.Container == strimzi.KafkaContainer && p.MountPath != "" {
+			return p
+		}
+	}
+	return nil
+}
+
+// readRunning reads claims inside running pods, and returns those that may yet be read through temporary pods.
+func (r *claimReader) readRunning(ctx context.Context, running []probe.Running) (again []string) {
+	if len(running) == 0 {
+		return nil
+	}
+	req := r.request(needs{}, "")
+	outcomes := probe.ReadRunning(ctx, r.client, req, running, r.use(Exec))
+	for i, o := range outcomes {
+		if len(o.Problems) > 0 && o.Err == nil && ctx.Err() == nil {
+			// files come and go while Kafka runs: once more, then it stays unknown
+			outcomes[i] = probe.ReadRunning(ctx, r.client, req, running[i:i+1], r.use(Exec))[0]
+		}
+	}
+	for _, o := range outcomes {
+		r.settle(o, Exec)
+		v := r.cluster.claim(o.Claim)
+		if v.State == volume.Unread && r.opts.Via == Auto && !isOncePod(v) {
+			again = append(again, o.Claim)
+		}
+	}
+	return again
+}
+
+// readInPods reads claims through temporary pods, those of pools with the same needs together. One after the other:
+// the pods of an operation share its name, and all are gone when one group has been read.
+func (r *claimReader) readInPods(ctx context.Context, claims []string) error {
+	image, err := probe.ChooseImage(ctx, r.client, imageOffers(r.opts.Image, r.cluster.Kafka, r.live), strimzi.IsKafkaImage)
+	if err != nil {
+		return err
+	}
+	r.cluster.Image = &image
+	r.opts.OnImage(image)
+	groups, order, err := r.byNeeds(claims)
+	if err != nil {
+		return err
+	}
+	gone := r.opts.UnderWay(r.opts.Operation, r.cluster.Namespace)
+	for _, key := range order {
+		g := groups[key]
+		g.needs.PullSecrets = merge(g.needs.PullSecrets, image.PullSecrets)
+		req := r.request(g.needs, image.Image)
+		req.Claims = g.claims
+		outcomes, err := probe.Read(ctx, r.client, req, r.use(Pod))
+		for _, o := range outcomes {
+			r.settle(o, Pod)
+		}
+		if len(outcomes) == 0 && err != nil {
+			gone()
+			return err
+		}
+		if err != nil { // what was under way stays announced
+			return &LeftBehindError{err}
+		}
+		if ctx.Err() != nil {
+			gone()
+			return context.Cause(ctx)
+		}
+	}
+	gone()
+	return nil
+}
+
+// LeftBehindError says that temporary pods could not be removed, or what they attached is not detached.
+type LeftBehindError struct{ Err error }
+
+// Error is that of the removal.
+func (e *LeftBehindError) Error() string { return e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e *LeftBehindError) Unwrap() error { return e.Err }
+
+func merge(a, b []string) []string {
+	out := slices.Concat(a, b)
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// needing is claims whose temporary pods may be alike.
+type needing struct {
+	needs  needs
+	claims []string
+}
+
+func (r *claimReader) byNeeds(claims []string) (groups map[string]*needing, order []string, err error) {
+	groups = map[string]*needing{}
+	for _, name := range claims {
+		pool := ""
+		if s := r.cluster.claim(name).Slot; s != nil {
+			pool = s.Pool
+		}
+		n, err := needsOf(r.cluster.Kafka, pool)
+		if err != nil {
+			return nil, nil, err
+		}
+		key := n.key()
+		if groups[key] == nil {
+			groups[key] = &needing{needs: n}
+			order = append(order, key)
+		}
+		groups[key].claims = append(groups[key].claims, name)
+	}
+	return groups, order, nil
+}
+
+func (r *claimReader) request(n needs, image string) probe.Request {
+	req := probe.Request{
+		Operation: r.opts.Operation, Namespace: r.cluster.Namespace, Image: image, PullSecrets: n.PullSecrets,
+		Identity: n.Identity, Tolerations: n.Tolerations, NodeSelector: n.NodeSelector, Wanted: wanted,
+		Parallel: r.opts.Parallel, ScheduleTimeout: r.opts.ScheduleTimeout, ReadTimeout: r.opts.ReadTimeout,
+		TempDir: r.opts.TempDir, Observe: r.opts.Observe,
+	}
+	if r.opts.Identity != nil {
+		req.Identity, req.FixedIdentity = *r.opts.Identity, true
+	}
+	return req
+}
+
+// use reads one claim. Each claim has a volume of its own, so that several may be read at once.
+func (r *claimReader) use(via Via) probe.Use {
+	return func(ctx context.Context, claim string, fsys fs.FS) error {
+		return readVolume(ctx, r.cluster.claim(claim), string(via), fsys, r.opts.Visit)
+	}
+}
+
+// settle writes down what became of a claim.
+func (r *claimReader) settle(o probe.Outcome, via Via) {
+	v := r.cluster.claim(o.Claim)
+	v.Via = string(via)
+	var unread *probe.UnreadError
+	switch {
+	case errors.As(o.Err, &unread):
+		v.State, v.Reason, v.Contents, v.Image = volume.Unread, unread.Reason.String(), nil, nil
+		if unread.Err != nil {
+			v.Reason += ": " + logdir.EscapeText(unread.Err.Error())
+		}
+		// A refusal of the API server names it in From; without it, it was this program that refused what admission
+		// made of the pod.
+		if unread.Reason.Code == probe.CodeAdmission && unread.Reason.From == "" {
+			r.cluster.Changed = merge(r.cluster.Changed, []string{unread.Reason.Message})
+		}
+	case o.Err != nil: // whoever visited the volume failed, not the reading
+		v.State, v.Reason = volume.Incomplete, o.Err.Error()
+	case len(o.Problems) > 0 && v.Contents != nil:
+		for _, p := range o.Problems {
+			v.Contents.Problems = append(v.Contents.Problems, logdir.Problem{
+				Path: ".", Offset: -1, Message: logdir.EscapeText(p),
+			})
+		}
+		v.State, v.Reason = volume.Incomplete, firstProblem(v.Contents)
+	}
+}
+
+// claim returns the volume of a claim that is among the cluster's.
+func (c *Cluster) claim(name string) *volume.Volume {
+	i := slices.IndexFunc(c.Volumes, func(v volume.Volume) bool { return v.Claim != nil && v.Claim.Name == name })
+	if i < 0 {
+		panic(fmt.Sprintf("claim %q was asked for and is not among the volumes", name)) // a slip in this package
+	}
+	return &c.Volumes[i]
+}

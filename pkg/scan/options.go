@@ -1,0 +1,74 @@
+package scan
+
+import (
+	"context"
+	"io/fs"
+	"time"
+
+	"github.com/kafkarecover/kafkarecover/pkg/probe"
+	"github.com/kafkarecover/kafkarecover/pkg/volume"
+)
+
+// Via is how claims are read.
+type Via string
+
+// The ways. Auto reads claims in use inside the Kafka pods that use them and the others through temporary pods.
+const (
+	Auto    Via = "auto"
+	Objects Via = "objects" // nothing is created and no volume is read
+	Exec    Via = "exec"    // inside running Kafka pods only
+	Pod     Via = "pod"     // through temporary pods only
+)
+
+// viaDir is how a folder is read.
+const viaDir = "dir"
+
+// Visit is called with every volume that was read, while its files can still be opened. It may be called for several
+// volumes at once, and for one volume again when it had to be read again.
+type Visit func(ctx context.Context, v *volume.Volume, fsys fs.FS) error
+
+// Options say how to look. The zero value reads in every way there is, except that temporary pods need an Operation.
+type Options struct {
+	// Via is Auto when empty.
+	Via Via
+	// Image is what temporary pods run. Where it is empty one is found in the cluster; a public one is never taken.
+	Image string
+	// Identity replaces what the pods of the cluster run as.
+	Identity *probe.Identity
+	// Operation names the run in the labels of temporary pods; see probe.NewOperation.
+	Operation string
+	// Parallel bounds temporary pods, and volumes of a folder, at a time; 0 is the default of each.
+	Parallel int
+	// ScheduleTimeout and ReadTimeout are those of probe.Request; 0 is its default.
+	ScheduleTimeout, ReadTimeout time.Duration
+	// TempDir is where large files are spooled; empty is the system's.
+	TempDir string
+
+	// Excluded are volumes given up, by name; ClusterID is the ID a person named. The rules judge with both.
+	Excluded  map[string]bool
+	ClusterID string
+
+	// Observe is told what happens to pods and claims, OnImage what temporary pods will run, before there is one.
+	Observe func(probe.Event)
+	OnImage func(probe.ImageOffer)
+	// UnderWay is told that temporary pods are about to be made; what it returns is called once all of them are gone.
+	UnderWay func(operation, namespace string) (gone func())
+	// Visit may be nil.
+	Visit Visit
+}
+
+func (o Options) withDefaults() Options {
+	if o.Via == "" {
+		o.Via = Auto
+	}
+	if o.Observe == nil {
+		o.Observe = func(probe.Event) {}
+	}
+	if o.OnImage == nil {
+		o.OnImage = func(probe.ImageOffer) {}
+	}
+	if o.UnderWay == nil {
+		o.UnderWay = func(string, string) func() { return func() {} }
+	}
+	return o
+}

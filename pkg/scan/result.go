@@ -1,0 +1,171 @@
+package scan
+
+import (
+	"slices"
+	"time"
+
+	"github.com/kafkarecover/kafkarecover/pkg/exitcode"
+	"github.com/kafkarecover/kafkarecover/pkg/finding"
+	"github.com/kafkarecover/kafkarecover/pkg/output"
+	"github.com/kafkarecover/kafkarecover/pkg/probe"
+	"github.com/kafkarecover/kafkarecover/pkg/strimzi"
+	"github.com/kafkarecover/kafkarecover/pkg/volume"
+)
+
+// Scan is what one look showed. It holds whole objects, so that tonight's file is enough to declare the volumes again
+// another day.
+type Scan struct {
+	output.TypeMeta
+	// Time is when the look began.
+	Time time.Time `json:"time"`
+	// Context and Server say which Kubernetes cluster was looked at, Dir which folder.
+	Context string `json:"context,omitempty"`
+	Server  string `json:"server,omitempty"`
+	Dir     string `json:"dir,omitempty"`
+	// Operation names the run in the labels of its temporary pods.
+	Operation string    `json:"operation,omitempty"`
+	Clusters  []Cluster `json:"clusters"`
+	// Loose are the volumes and claims of the namespaces that Kubernetes may take away, or has let go already.
+	Loose []Loose `json:"loose,omitempty"`
+	// OtherClaims counts the claims that were left out because they are no Kafka data; Left are names in a folder that
+	// are no volume.
+	OtherClaims int      `json:"otherClaims,omitempty"`
+	Left        []string `json:"left,omitempty"`
+	// Changes is what is different from an earlier scan, when one was named.
+	Changes *Changes `json:"changes,omitempty"`
+}
+
+// Cluster is one Kafka cluster as its objects and volumes show it.
+type Cluster struct {
+	Namespace string `json:"namespace,omitempty"`
+	// Dir is the folder that was read instead of a namespace.
+	Dir string `json:"dir,omitempty"`
+	// Name is empty for volumes of no certain cluster.
+	Name string `json:"name"`
+	// ClusterID is what the volumes agree on, empty where they do not; Groups say which of them says what.
+	ClusterID string          `json:"clusterId,omitempty"`
+	Groups    []finding.Group `json:"clusterIds,omitempty"`
+	// Kafka is nil where there is no Kafka resource of that name.
+	Kafka *strimzi.Cluster `json:"kafka,omitempty"`
+	// Volumes are those of the cluster's claims; Others those that name one of its claims and are not bound to it.
+	Volumes []volume.Volume           `json:"volumes"`
+	Others  []volume.PersistentVolume `json:"otherVolumes,omitempty"`
+	// Findings are all; Ignored counts those that --ignore left out of them.
+	Findings []finding.Finding `json:"findings"`
+	Ignored  int               `json:"ignored,omitempty"`
+	// VolumesForbidden tells that PersistentVolumes may not be listed, so that reclaim policies were not checked.
+	VolumesForbidden bool `json:"volumesForbidden,omitempty"`
+	// Unlisted are kinds of objects that may not be listed.
+	Unlisted []string `json:"unlisted,omitempty"`
+	// Image is what the temporary pods ran; nil where there were none.
+	Image *probe.ImageOffer `json:"image,omitempty"`
+	// Changed is what admission would have made of temporary pods, so that none was created.
+	Changed []string `json:"changedByAdmission,omitempty"`
+}
+
+// Loose is a volume or claim that is let go or going.
+type Loose struct {
+	Namespace string `json:"namespace"`
+	// Name is pv/NAME or pvc/NAME.
+	Name string `json:"name"`
+	// Claim is the claim that a volume was bound to.
+	Claim string `json:"claim,omitempty"`
+	// State is Released, Failed, Available, Lost, or Terminating.
+	State         string `json:"state"`
+	ReclaimPolicy string `json:"reclaimPolicy,omitempty"`
+}
+
+// judge applies the rules.
+func (c *Cluster) judge(o Options) {
+	var counted []volume.Volume
+	for i := range c.Volumes {
+		if !o.Excluded[c.Volumes[i].Name] {
+			counted = append(counted, c.Volumes[i])
+		}
+	}
+	c.ClusterID, c.Groups, _ = finding.AgreedClusterID(counted)
+	c.Findings = finding.Judge(finding.Input{
+		Volumes: c.Volumes, Others: c.Others, Cluster: c.Kafka, Excluded: o.Excluded, ClusterID: o.ClusterID,
+		VolumesForbidden: c.VolumesForbidden,
+	})
+}
+
+// Ignore takes findings out of what is shown and counted. They still refuse a restore.
+func (s *Scan) Ignore(ignores []finding.Lift) {
+	for i := range s.Clusters {
+		c := &s.Clusters[i]
+		c.Findings, c.Ignored = finding.Visible(c.Findings, ignores)
+	}
+}
+
+// Code is the exit code that the result asks for. Findings that say only that something could not be judged count as
+// what they are: an incomplete look.
+func (s *Scan) Code(limit finding.Severity) exitcode.Code {
+	code := exitcode.OK
+	if len(s.Clusters) == 0 {
+		code = exitcode.NotFound
+	}
+	if s.Changes.Any() {
+		code = exitcode.Refused
+	}
+	for i := range s.Clusters {
+		code = exitcode.Worst(code, s.Clusters[i].code(limit))
+	}
+	return code
+}
+
+func (c *Cluster) code(limit finding.Severity) exitcode.Code {
+	switch {
+	case len(c.Changed) > 0, len(c.Failing(limit)) > 0:
+		return exitcode.Refused
+	case c.Incomplete():
+		return exitcode.Incomplete
+	}
+	return exitcode.OK
+}
+
+// Failing returns the findings at or above the limit of --fail-on.
+func (c *Cluster) Failing(limit finding.Severity) []finding.Finding {
+	return slices.DeleteFunc(slices.Clone(c.Findings), func(f finding.Finding) bool {
+		return !fails(f, limit)
+	})
+}
+
+// fails tells whether a finding counts for --fail-on. One that could not be judged counts as an incomplete look.
+func fails(f finding.Finding, limit finding.Severity) bool {
+	return !f.Unevaluated && finding.Fails([]finding.Finding{f}, limit)
+}
+
+// Incomplete tells whether something was not seen that was looked for.
+func (c *Cluster) Incomplete() bool {
+	return c.VolumesForbidden || len(c.Unlisted) > 0 || len(c.unread()) > 0 || c.Kafka == nil && len(c.Others) > 0
+}
+
+// Unread counts the volumes that were not read to the end.
+func (c *Cluster) Unread() int { return len(c.unread()) }
+
+// unread are the volumes that were not read to the end, in order.
+func (c *Cluster) unread() []*volume.Volume {
+	var out []*volume.Volume
+	for i := range c.Volumes {
+		if s := c.Volumes[i].State; s == volume.Unread || s == volume.Incomplete {
+			out = append(out, &c.Volumes[i])
+		}
+	}
+	return out
+}
+
+// Title names the cluster for people.
+func (c *Cluster) Title() string {
+	title := "kafka/" + c.Name
+	if c.Name == "" {
+		title = "volumes of no certain cluster"
+	}
+	switch {
+	case c.Namespace != "":
+		title += " in namespace " + c.Namespace
+	case c.Dir != "":
+		title += " in folder " + c.Dir
+	}
+	return title
+}

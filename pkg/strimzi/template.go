@@ -1,0 +1,32 @@
+package strimzi
+
+import (
+	"regexp"
+
+	"github.com/kafkarecover/kafkarecover/pkg/object"
+)
+
+// PodTemplate returns what the resources ask of the pods of a pool (raw Kubernetes JSON), or nil. A pool without a
+// template of its own takes that of the Kafka resource (KafkaPool.fromCrd).
+func (c *Cluster) PodTemplate(pool string) map[string]any {
+	if p := c.Pool(pool); p != nil && object.Map(p.Object, "spec", "template") != nil {
+		return p.PodTemplate
+	}
+	return object.Map(c.Kafka.Object, "spec", "kafka", "template", "pod")
+}
+
+// KafkaImage returns the image the operator would run for that Kafka version, its newest where the version is empty
+// or it has none for it; empty where its images are not known.
+func (o Operator) KafkaImage(version string) string {
+	if image := o.KafkaImages[version]; image != "" {
+		return image
+	}
+	return o.KafkaImages[o.DefaultKafkaVersion()]
+}
+
+// kafkaImage is the form of the tags of Strimzi's Kafka images, which stays when they are mirrored:
+// quay.io/strimzi/kafka:0.48.0-kafka-4.1.0.
+var kafkaImage = regexp.MustCompile(`/kafka:[^/]*-kafka-[0-9]+\.[0-9]+`)
+
+// IsKafkaImage tells whether an image's name is that of one of Strimzi's Kafka images.
+func IsKafkaImage(name string) bool { return kafkaImage.MatchString(name) }
