@@ -229,7 +229,7 @@ func (c *Client) ServedResources(ctx context.Context, gv schema.GroupVersion) ([
 }
 
 func (c *Client) getJSON(ctx context.Context, path string, into any) error {
-	return c.opts.Retry.do(ctx, func() error {
+	return c.repeat(ctx, func() error {
 		body, err := c.raw.Get().AbsPath(path).DoRaw(ctx)
 		if err != nil {
 			return err

@@ -246,11 +246,18 @@ func (c *Client) in(gvr schema.GroupVersionResource, ns string) dynamic.Resource
 	return c.dynamic.Resource(gvr).Namespace(ns)
 }
 
-// do repeats a request that may safely be sent twice, and says in the error which object it was about. A server that
-// was never reached is not waited for: the address is more likely wrong than the server restarting.
+// do repeats a request that may safely be sent twice, and says in the error which object it was about.
 func (c *Client) do(ctx context.Context, at Error, request func() error) error {
-	retry := c.opts.Retry
-	err := retry.do(ctx, func() error {
+	if at.Err = c.repeat(ctx, request); at.Err != nil {
+		return &at
+	}
+	return nil
+}
+
+// repeat sends a request that may safely be sent twice. A server that was never reached is not waited for: the address
+// is more likely wrong than the server restarting.
+func (c *Client) repeat(ctx context.Context, request func() error) error {
+	err := c.opts.Retry.do(ctx, func() error {
 		err := request()
 		if err == nil || !utilnet.IsConnectionRefused(err) {
 			c.reached.Store(true)
@@ -259,14 +266,10 @@ func (c *Client) do(ctx context.Context, at Error, request func() error) error {
 		}
 		return err
 	})
-	if err == nil {
-		return nil
-	}
-	at.Err = err
 	if p, ok := err.(permanent); ok { //nolint:errorlint // set just above, never wrapped
-		at.Err = p.error
+		return p.error
 	}
-	return &at
+	return err
 }
 
 // permanent hides an error from IsTransient.
