@@ -1,0 +1,91 @@
+package recovery
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/kafkarecover/kafkarecover/pkg/kube"
+	"github.com/kafkarecover/kafkarecover/pkg/strimzi"
+)
+
+// RestoreAccess lists what a restore needs to be allowed in the namespace of the cluster. docs/rbac is generated from
+// it.
+func RestoreAccess(namespace, version string) []kube.Access {
+	kafka, pool := strimzi.KafkaGVR(version), strimzi.NodePoolGVR(version)
+	var all []kube.Access
+	add := func(group, resource, sub, why string, verbs ...string) {
+		for _, v := range verbs {
+			all = append(all, kube.Access{
+				Verb: v, Group: group, Resource: resource, Subresource: sub, Namespace: namespace, For: why,
+			})
+		}
+	}
+	add(kafka.Group, kafka.Resource, "", "pause and un-pause", "get", "list", "watch", "patch")
+	add(kafka.Group, kafka.Resource, "status", "write the cluster ID and the marker", "patch")
+	add(pool.Group, pool.Resource, "", "compare node IDs and storage", "get", "list")
+	add(pool.Group, pool.Resource, "status", "write the cluster ID", "patch")
+	add("", "persistentvolumeclaims", "", "find the volumes", "get", "list")
+	add("", "pods", "", "read volumes through temporary pods", "get", "list", "watch", "create", "delete")
+	add("", "pods", "exec", "read volumes", "get", "create") // a WebSocket upgrade is a GET
+	add("", "configmaps", "", "keep the journal's copy", "get", "list", "create", "patch", "delete")
+	add("", "events", "", "say why a pod does not start", "list")
+	add("coordination.k8s.io", "leases", "", "exclude a second run", "get", "create", "patch", "delete")
+	return all
+}
+
+// VolumeAccess lists what setting Retain needs. Without it a restore goes on only where that is accepted.
+func VolumeAccess() []kube.Access {
+	var all []kube.Access
+	for _, v := range []string{"get", "list", "patch"} {
+		all = append(all, kube.Access{Verb: v, Resource: "persistentvolumes", For: "set and read back reclaim policies"})
+	}
+	return all
+}
+
+// QuotaAccess is what the guard on claims needs.
+func QuotaAccess(namespace string) []kube.Access {
+	var all []kube.Access
+	for _, v := range []string{"get", "list", "watch", "create", "delete"} {
+		all = append(all, kube.Access{
+			Verb: v, Resource: "resourcequotas", Namespace: namespace, For: "forbid new claims while the cluster starts",
+		})
+	}
+	return all
+}
+
+// reviewAccess asks the API server for every permission the plan needs, before anything is touched.
+func (r *run) reviewAccess(ctx context.Context) error {
+	needed := RestoreAccess(r.Namespace, r.before.Cluster.Version())
+	if !r.before.VolumesForbidden {
+		needed = append(needed, VolumeAccess()...)
+	}
+	missing, err := r.Kube.Review(ctx, needed)
+	if err != nil {
+		return err
+	}
+	if len(missing) > 0 {
+		roles, err := kube.Roles(accessName(r.Namespace), missing)
+		if err != nil {
+			return err
+		}
+		return &AccessError{Missing: missing, Roles: roles}
+	}
+	return r.reviewQuota(ctx)
+}
+
+// reviewQuota decides whether the guard on claims can be raised, and counts the claims it will allow.
+func (r *run) reviewQuota(ctx context.Context) error {
+	claims, err := r.Kube.List(ctx, kube.Claims(), r.Namespace, kube.ListOptions{})
+	if err != nil {
+		return err
+	}
+	r.namespaceClaims = len(claims.Items)
+	missing, err := r.Kube.Review(ctx, QuotaAccess(r.Namespace))
+	if err != nil {
+		return err
+	}
+	if len(missing) > 0 {
+		r.noQuota = fmt.Sprintf("left out: you may not %s; an unplanned claim will be seen only after it is made", missing[0])
+	}
+	return nil
+}

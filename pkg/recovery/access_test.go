@@ -1,0 +1,72 @@
+package recovery_test
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/kafkarecover/kafkarecover/pkg/kube"
+	"github.com/kafkarecover/kafkarecover/pkg/recovery"
+)
+
+var update = flag.Bool("update", false, "write docs/rbac anew")
+
+const rbacDir = "../../docs/rbac"
+
+// The manifests people apply are those the program reviews: a permission that is added to one and not the other would
+// be found out only in the night it is needed.
+func TestTheRolesInTheDocumentationAreTheOnesThatAreReviewed(t *testing.T) {
+	t.Parallel()
+	for file, accesses := range map[string][]kube.Access{
+		"namespaced-role.yaml":     recovery.RestoreAccess("kafka", "v1"),
+		"quota-role.yaml":          recovery.QuotaAccess("kafka"),
+		"volumes-clusterrole.yaml": recovery.VolumeAccess(),
+	} {
+		want, err := kube.Roles("kafkarecover", accesses)
+		if err != nil {
+			t.Fatal(err)
+		}
+		path := filepath.Join(rbacDir, file)
+		if *update {
+			if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		got, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if string(got) != want {
+			t.Errorf("%s is out of date; run: go test ./pkg/recovery -run Roles -update", path)
+		}
+	}
+}
+
+func TestTheStatusSubresourceIsReviewedOnItsOwn(t *testing.T) {
+	t.Parallel()
+	// Strimzi's own strimzi-admin ClusterRole grants kafkas but not kafkas/status, without which nothing can be done.
+	for _, resource := range []string{"kafkas", "kafkanodepools"} {
+		if !slices.ContainsFunc(recovery.RestoreAccess("kafka", "v1"), func(a kube.Access) bool {
+			return a.Resource == resource && a.Subresource == "status" && a.Verb == "patch"
+		}) {
+			t.Errorf("patch %s/status is what a restore is about and must be reviewed", resource)
+		}
+	}
+}
+
+func TestNoRoleLetsAnythingOfValueBeDeleted(t *testing.T) {
+	t.Parallel()
+	all := slices.Concat(recovery.RestoreAccess("kafka", "v1"), recovery.VolumeAccess(), recovery.QuotaAccess("kafka"))
+	for _, a := range all {
+		if a.Verb == "delete" && slices.Contains([]string{
+			"persistentvolumes", "persistentvolumeclaims", "kafkas", "kafkanodepools", "secrets",
+		}, a.Resource) {
+			t.Errorf("%s is never needed: no volume is ever deleted", a)
+		}
+		if a.Resource == "secrets" {
+			t.Errorf("%s: secrets are not read", a)
+		}
+	}
+}

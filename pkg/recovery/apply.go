@@ -1,0 +1,284 @@
+package recovery
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/kafkarecover/kafkarecover/pkg/kube"
+	"github.com/kafkarecover/kafkarecover/pkg/strimzi"
+)
+
+// apply runs the confirmed plan. Every step that fails before un-pausing leaves the resource paused.
+func (r *run) apply(ctx context.Context) error {
+	r.base = baselineOf(r.plan.ClusterID, r.before.Volumes, r.excluded)
+	r.result.Outcome = OutcomeLeftPaused
+	for _, s := range []struct {
+		id StepID
+		do func(context.Context) (note string, err error)
+	}{
+		{StepLock, r.stepLock},
+		{StepPause, r.stepPause},
+		{StepReread, r.stepReread},
+		{StepClusterID, r.stepClusterID},
+		{StepSettle, r.stepSettle},
+		{StepQuota, r.stepQuota},
+		{StepUnpause, r.stepUnpause},
+		{StepVerify, r.stepVerify},
+		{StepRelease, r.stepRelease},
+	} {
+		if err := r.runStep(ctx, s.id, s.do); err != nil {
+			r.afterFailure(s.id, err)
+			return err
+		}
+	}
+	return nil
+}
+
+// runStep runs one step of the plan and keeps its state, note and time.
+func (r *run) runStep(ctx context.Context, id StepID, do func(context.Context) (string, error)) error {
+	step := r.plan.step(id)
+	if step == nil || step.State == StepSkipped {
+		return nil
+	}
+	started := r.Clock.Now()
+	step.State = StepRunning
+	r.Report.Step(*step)
+	note, err := do(ctx)
+	step.Seconds = r.Clock.Since(started).Round(10 * time.Millisecond).Seconds()
+	step.State, step.Note = StepDone, note
+	if err != nil {
+		step.State, step.Note = StepFailed, err.Error()
+	}
+	r.Report.Step(*step)
+	return err
+}
+
+// afterFailure says how things stand and what can be done now.
+func (r *run) afterFailure(id StepID, err error) {
+	if r.unpaused {
+		r.result.Outcome = OutcomeUnverified
+		r.result.Reason = fmt.Sprintf("un-paused, not verified: %v", err)
+		r.result.Next = append(r.result.Next, stopCommands(r.Namespace, r.Name)...)
+		return
+	}
+	r.result.Reason = fmt.Sprintf("step %q: %v", id, err)
+	if id == StepLock {
+		r.result.Outcome = OutcomeRefused
+		return
+	}
+	r.result.Outcome = OutcomeLeftPaused
+	r.result.Next = append(r.result.Next,
+		fmt.Sprintf("kafka/%s is left paused and no Kafka pod was started by this run; run the same command again to go "+
+			"on, once the reason is gone", r.Name),
+		fmt.Sprintf("or give it up: kubectl -n %s annotate kafka/%s %s-", r.Namespace, r.Name, strimzi.PauseAnnotation))
+	var notProven *NotProvenError
+	if errors.As(err, &notProven) {
+		r.result.Next = append(r.result.Next, r.pauseCauses()...)
+	}
+}
+
+// pauseCauses are the likely reasons why nobody confirmed the pause.
+func (r *run) pauseCauses() []string {
+	operators := r.before.Cluster.Operators
+	causes := []string{"likely: a reconcile under way takes longer than its operation timeout; look at the operator's log " +
+		"for \"Reconciliation is in progress\", or use --restart-operator"}
+	switch len(operators) {
+	case 0:
+		causes = append([]string{"likely: no Cluster Operator is running, or it could not be seen with your permissions"},
+			causes...)
+	case 1:
+		causes = append(causes, fmt.Sprintf("likely: operator %s does not watch namespace %q, or its resource selector "+
+			"leaves this resource out", operators[0].Name(), r.Namespace))
+	default:
+		causes = append([]string{"likely: several operators are installed and none of them watches this resource"}, causes...)
+	}
+	return causes
+}
+
+// stopCommands halt a cluster that must not go on: pausing alone does not stop pods, for the pod sets' controller
+// keeps running.
+func stopCommands(namespace, name string) []string {
+	return []string{
+		fmt.Sprintf("to halt it: kubectl -n %s annotate --overwrite kafka/%s %s=true && kubectl -n %s delete "+
+			"strimzipodset -l %s=%s", namespace, name, strimzi.PauseAnnotation, namespace, strimzi.ClusterLabel, name),
+	}
+}
+
+func (r *run) stepLock(ctx context.Context) (string, error) {
+	r.marked, r.touched = true, true
+	return "operation " + r.operation, r.mark(ctx)
+}
+
+func (r *run) stepPause(ctx context.Context) (string, error) {
+	if _, err := r.pause.annotate(ctx); err != nil {
+		return "", err
+	}
+	if err := r.restartOperators(ctx); err != nil {
+		return "", err
+	}
+	r.pausing = r.Clock.Now()
+	if _, err := r.pause.prove(ctx, StepPause); err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("confirmed by the operator after %s", r.Clock.Since(r.pausing).Round(100*time.Millisecond)), nil
+}
+
+// restartOperators deletes the operators' pods, where that was asked for: the reconcile in flight ends with its process.
+func (r *run) restartOperators(ctx context.Context) error {
+	if !r.RestartOperator {
+		return nil
+	}
+	for _, o := range r.before.Cluster.Operators {
+		pods, err := r.Kube.List(ctx, kube.Pods(), o.Namespace, kube.ListOptions{LabelSelector: strimzi.OperatorPodSelector})
+		if err != nil {
+			return fmt.Errorf("restart operator %s: %w", o.Name(), err)
+		}
+		for i := range pods.Items {
+			if err := r.deletePod(ctx, StepPause, &pods.Items[i]); err != nil {
+				return fmt.Errorf("restart operator %s: %w", o.Name(), err)
+			}
+		}
+	}
+	return nil
+}
+
+func (r *run) deletePod(ctx context.Context, step StepID, pod *unstructured.Unstructured) error {
+	err := r.write.do(ctx, step, Change{Object: refOf(pod), Verb: "delete"}, func() error {
+		return r.Kube.Delete(ctx, kube.Pods(), pod.GetNamespace(), pod.GetName(), kube.DeleteOptions{UID: pod.GetUID()})
+	})
+	if kube.IsNotFound(err) || kube.IsConflict(err) {
+		return nil // gone, or already another pod
+	}
+	return err
+}
+
+// stepClusterID writes the ID into the pools first and Kafka last: while paused nobody rewrites a pool's status, and
+// Kafka's is the one that the operator reads first.
+func (r *run) stepClusterID(ctx context.Context) (string, error) {
+	// The operator answers its own status write with one more round of its paused path, which would take away what is
+	// written during it. It was seen to need 80 to 240 ms.
+	if err := r.sleep(ctx, min(r.Settle, quietTime)); err != nil {
+		return "", err
+	}
+	poolGVR := strimzi.NodePoolGVR(r.before.Cluster.Version())
+	for _, pool := range r.before.Cluster.Pools {
+		if err := r.writeID(ctx, func(ctx context.Context) error {
+			u, err := r.Kube.Get(ctx, poolGVR, r.Namespace, pool.Name)
+			if err != nil {
+				return err
+			}
+			if string(u.GetUID()) != pool.UID {
+				return fmt.Errorf("kafkanodepool %q was replaced by another one since it was looked at", pool.Name)
+			}
+			return r.patchID(u, func(p strimzi.Patch, before map[string]any) error {
+				_, err := r.write.patch(ctx, StepClusterID, poolGVR, u, p, before)
+				return err
+			})
+		}); err != nil {
+			return "", fmt.Errorf("write the cluster ID into kafkanodepool %q: %w", pool.Name, err)
+		}
+	}
+	err := r.writeID(ctx, func(ctx context.Context) error {
+		u, err := r.pause.get(ctx)
+		if err != nil {
+			return err
+		}
+		if kafka := strimzi.ParseKafka(u.Object); !kafka.PauseAnnotated || !kafka.Status.IsPaused() {
+			return errUnpausedByOther
+		}
+		return r.patchID(u, func(p strimzi.Patch, before map[string]any) error {
+			_, err := r.write.patch(ctx, StepClusterID, r.pause.gvr, u, p, before)
+			return err
+		})
+	})
+	if err != nil {
+		return "", fmt.Errorf("write the cluster ID into kafka %q: %w", r.Name, err)
+	}
+	return fmt.Sprintf("kafka/%s and %d pools", r.Name, len(r.before.Cluster.Pools)), nil
+}
+
+// writeID repeats a conditional write that met a newer version.
+func (r *run) writeID(ctx context.Context, write func(context.Context) error) error {
+	for attempt := 1; ; attempt++ {
+		err := write(ctx)
+		if err == nil || !kube.IsConflict(err) || attempt == maxConflicts {
+			return err
+		}
+	}
+}
+
+func (r *run) patchID(
+	u *unstructured.Unstructured, send func(strimzi.Patch, map[string]any) error,
+) error {
+	was, found, _ := unstructured.NestedString(u.Object, "status", "clusterId")
+	if found && was == r.plan.ClusterID {
+		return nil
+	}
+	patch, err := strimzi.ClusterIDPatch(u.GetResourceVersion(), &r.plan.ClusterID)
+	if err != nil {
+		return err
+	}
+	var before any
+	if found {
+		before = was
+	}
+	return send(patch, map[string]any{"clusterId": before})
+}
+
+// quietTime is given to the operator to finish its round before the ID is written.
+const quietTime = time.Second
+
+// idTries bounds how often the ID is written again because the operator's paused path overwrote it: that path reads the
+// resource twice and loses what was written in between, without a conflict.
+const idTries = 5
+
+// stepSettle waits, proves the pause once more and requires the ID to be still there, everywhere.
+func (r *run) stepSettle(ctx context.Context) (string, error) {
+	for try := 1; ; try++ {
+		r.Report.Waiting(StepSettle, fmt.Sprintf("giving the operator %s to overwrite it", r.Settle))
+		if err := r.sleep(ctx, r.Settle); err != nil {
+			return "", err
+		}
+		if _, err := r.pause.prove(ctx, StepSettle); err != nil {
+			return "", err
+		}
+		err := r.unchanged(ctx)
+		if err == nil {
+			return fmt.Sprintf("the pause holds, the ID stayed (written %d×)", try), nil
+		}
+		if !errors.Is(err, errIDOverwritten) || try == idTries {
+			return "", err
+		}
+		if _, err := r.stepClusterID(ctx); err != nil {
+			return "", err
+		}
+	}
+}
+
+func (r *run) sleep(ctx context.Context, d time.Duration) error {
+	timer := r.Clock.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C():
+		return nil
+	}
+}
+
+func (r *run) stepQuota(ctx context.Context) (string, error) {
+	claims, err := r.Kube.List(ctx, kube.Claims(), r.Namespace, kube.ListOptions{})
+	if err != nil {
+		return "", err
+	}
+	r.quota = &quotaGuard{kube: r.Kube, namespace: r.Namespace, name: objectName(r.operation, "")}
+	object := quotaObject(r.Namespace, r.operation, r.Name, len(claims.Items))
+	err = r.write.do(ctx, StepQuota, Change{Object: refOf(object), Verb: "create"}, func() error {
+		return r.quota.raise(ctx, object, len(claims.Items))
+	})
+	return fmt.Sprintf("no claim beyond the %d there are", len(claims.Items)), err
+}

@@ -1,0 +1,108 @@
+package recovery
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/kafkarecover/kafkarecover/pkg/strimzi"
+	"github.com/kafkarecover/kafkarecover/pkg/volume"
+)
+
+// makePlan computes the plan from what was observed.
+func (r *run) makePlan(retained retainOutcome) error {
+	id, from, err := r.chooseID()
+	if err != nil {
+		return err
+	}
+	origin := r.Kube.Origin()
+	cluster := r.before.Cluster
+	in := planInput{
+		operation: r.operation, context: origin.Context, server: origin.Server, namespace: r.Namespace, cluster: r.Name,
+		uid: cluster.Kafka.UID, id: id, idFrom: from, accepted: r.decision.Accepted,
+		retain: retained.patched, alreadyRetain: retained.already, volumesForbidden: r.before.VolumesForbidden,
+		statusID: cluster.Kafka.Status.ClusterID, paused: cluster.Kafka.PauseAnnotated,
+		settle: r.Settle, pauseTimeout: r.pause.timeout, wait: r.Wait, quota: r.quotaPlan(),
+		controllers: controllerClaims(r.before.Volumes, r.excluded),
+	}
+	for i := range r.before.Volumes {
+		in.claims = append(in.claims, r.before.Volumes[i].Name)
+	}
+	in.excluded = r.excludedText()
+	for _, p := range cluster.Pools {
+		in.pools = append(in.pools, poolID{name: p.Name, id: p.Status.ClusterID})
+	}
+	for _, p := range cluster.Pods {
+		if p.CrashLooping() {
+			in.crashLooping = append(in.crashLooping, p.Name)
+		}
+	}
+	if r.RestartOperator {
+		for _, o := range cluster.Operators {
+			in.restartOperator = append(in.restartOperator, operatorText(o))
+		}
+	}
+	plan := buildPlan(in)
+	r.plan, r.result.Plan, r.result.ClusterID = &plan, &plan, id
+	return nil
+}
+
+// operatorText names an operator and whose other clusters are without it while its pod starts again.
+func operatorText(o strimzi.Operator) string {
+	if slices.Equal(o.Watched, []string{"*"}) {
+		return "operator " + o.Name() + ", which manages the clusters of all namespaces,"
+	}
+	return "operator " + o.Name() + ", which manages the clusters of " + strings.Join(o.Watched, ", ") + ","
+}
+
+// quotaPlan says whether the guard can be raised.
+func (r *run) quotaPlan() quotaPlan {
+	if r.noQuota != "" {
+		return quotaPlan{without: r.noQuota}
+	}
+	return quotaPlan{claims: r.namespaceClaims}
+}
+
+// excludedText says what becomes of the volumes that were given up.
+func (r *run) excludedText() []string {
+	var out []string
+	for i := range r.before.Volumes {
+		v := &r.before.Volumes[i]
+		if !r.excluded[v.Name] {
+			continue
+		}
+		text := v.Name + ": given up; what it held counts as lost"
+		if slices.ContainsFunc(r.foreign, func(s string) bool { return strings.HasPrefix(s, v.Name+" says ") }) {
+			text += "; its pod will not start (\"Invalid cluster.id\") until the volume is replaced"
+		}
+		out = append(out, text)
+	}
+	return out
+}
+
+// controllerClaims are the claims that hold a copy of the metadata log of a controller.
+func controllerClaims(volumes []volume.Volume, excluded map[string]bool) []string {
+	var claims []string
+	for i := range volumes {
+		v := &volumes[i]
+		if v.Claim == nil || v.Contents == nil || excluded[v.Name] {
+			continue
+		}
+		if holdsMetadata(v) {
+			claims = append(claims, v.Claim.Name)
+		}
+	}
+	return claims
+}
+
+func holdsMetadata(v *volume.Volume) bool {
+	for i := range v.Contents.Dirs {
+		if v.Contents.Dirs[i].Metadata != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// accessName is the name of the Role that is proposed for missing permissions.
+func accessName(namespace string) string { return fmt.Sprintf("kafkarecover-%s", namespace) }

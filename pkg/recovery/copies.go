@@ -1,0 +1,222 @@
+package recovery
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/kafkarecover/kafkarecover/pkg/finding"
+	"github.com/kafkarecover/kafkarecover/pkg/volume"
+)
+
+const (
+	copiesDir    = "copies"
+	checksumFile = "SHA256SUMS"
+	metadataDir  = "__cluster_metadata-0"
+)
+
+// copiedFiles are what is copied of a log directory beside its metadata log.
+func copiedFiles() []string { return []string{"meta.properties", "bootstrap.checkpoint"} }
+
+// stepReread reads every volume once more, now that nobody can start a pod with a new configuration, compares it with
+// what was judged, and copies the controllers' metadata on the way.
+func (r *run) stepReread(ctx context.Context) (string, error) {
+	c := copier{root: filepath.Join(r.result.Folder, copiesDir), sums: map[string]string{}}
+	controllers := controllerClaims(r.before.Volumes, r.excluded)
+	seen, err := r.Look(ctx, LookRequest{
+		Namespace: r.Namespace, Name: r.Name, Depth: Volumes, Excluded: r.excluded, ClusterID: r.ClusterID,
+		Visit: func(ctx context.Context, v *volume.Volume, fsys fs.FS) error {
+			if v.Claim == nil || !slices.Contains(controllers, v.Claim.Name) {
+				return nil
+			}
+			return c.copyVolume(ctx, v.Claim.Name, fsys)
+		},
+	})
+	if err != nil {
+		return "", err
+	}
+	if seen.Cluster == nil || seen.Cluster.Kafka.UID != r.pause.uid {
+		return "", errReplaced
+	}
+	if err := r.sameAsJudged(seen); err != nil {
+		return "", err
+	}
+	if err := c.finish(); err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("as judged; %d files copied, %d bytes, into %s", len(c.sums), c.bytes, c.root), nil
+}
+
+// sameAsJudged refuses when a volume no longer says what the decision was based on. A metadata log that has grown is no
+// difference: a node may have been running when it was judged.
+func (r *run) sameAsJudged(seen *Observation) error {
+	if d := finding.Decide(seen.Findings, r.Accept); d.Refused() {
+		r.result.Refusals = d.Refusals
+		return fmt.Errorf("judge the volumes again while paused: %s: %s", d.Refusals[0].Rule, d.Refusals[0].Message)
+	}
+	now := baselineOf(r.plan.ClusterID, seen.Volumes, r.excluded)
+	checks := []Check{
+		r.base.checkDirectories(now, nil), r.base.checkTopics(now, nil), r.base.checkStrays(now, nil),
+	}
+	if err := failedChecks(checks); err != nil {
+		return fmt.Errorf("compare the volumes with what was judged: %w", err)
+	}
+	for key := range r.base.directories {
+		if _, still := now.directories[key]; !still {
+			return fmt.Errorf("compare the volumes with what was judged: log directory %q is gone", key)
+		}
+	}
+	return nil
+}
+
+// copier writes files of volumes into the operation's folder. It is called for several volumes at once.
+type copier struct {
+	root string
+
+	mu    sync.Mutex
+	sums  map[string]string // path below root → SHA-256
+	bytes int64
+}
+
+func (c *copier) copyVolume(ctx context.Context, claim string, fsys fs.FS) error {
+	dirs, err := logDirs(fsys)
+	if err != nil {
+		return fmt.Errorf("copy metadata of claim %q: %w", claim, err)
+	}
+	for _, dir := range dirs {
+		for _, name := range copiedFiles() {
+			if err := c.copyFile(claim, fsys, path.Join(dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return fmt.Errorf("copy metadata of claim %q: %w", claim, err)
+			}
+		}
+		if err := c.copyTree(ctx, claim, fsys, path.Join(dir, metadataDir)); err != nil {
+			return fmt.Errorf("copy metadata of claim %q: %w", claim, err)
+		}
+	}
+	return nil
+}
+
+// logDirs are the directories that hold a meta.properties or a metadata log: the volume's root or one level below.
+func logDirs(fsys fs.FS) ([]string, error) {
+	entries, err := fs.ReadDir(fsys, ".")
+	if err != nil {
+		return nil, err
+	}
+	dirs := []string{"."}
+	for _, e := range entries {
+		if e.IsDir() && strings.HasPrefix(e.Name(), "kafka-log") {
+			dirs = append(dirs, e.Name())
+		}
+	}
+	return dirs, nil
+}
+
+func (c *copier) copyTree(ctx context.Context, claim string, fsys fs.FS, root string) error {
+	entries, err := fs.ReadDir(fsys, root)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if !e.Type().IsRegular() {
+			continue
+		}
+		if err := c.copyFile(claim, fsys, path.Join(root, e.Name())); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// copyFile copies one file, reads the copy back and compares the checksums.
+func (c *copier) copyFile(claim string, fsys fs.FS, name string) error {
+	source, err := fsys.Open(name)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = source.Close() }()
+	below := filepath.Join(claim, filepath.FromSlash(name))
+	if !filepath.IsLocal(below) {
+		return fmt.Errorf("%q: %w", name, errOutside)
+	}
+	target := filepath.Join(c.root, below)
+	if err := os.MkdirAll(filepath.Dir(target), 0o700); err != nil {
+		return err
+	}
+	sum, size, err := writeSummed(target, source)
+	if err != nil {
+		return err
+	}
+	back, err := os.Open(target)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = back.Close() }()
+	check := sha256.New()
+	if _, err := io.Copy(check, back); err != nil {
+		return err
+	}
+	if !bytes.Equal(check.Sum(nil), sum) {
+		return fmt.Errorf("%q: %w", target, errCopyDiffers)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.sums[filepath.ToSlash(below)] = hex.EncodeToString(sum)
+	c.bytes += size
+	return nil
+}
+
+var (
+	errOutside     = errors.New("the name leads out of the operation's folder")
+	errCopyDiffers = errors.New("the copy read back differs from what was read from the volume")
+)
+
+func writeSummed(target string, source io.Reader) (sum []byte, size int64, err error) {
+	out, err := os.OpenFile(target, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return nil, 0, err
+	}
+	hash := sha256.New()
+	size, err = io.Copy(io.MultiWriter(out, hash), source)
+	if err == nil {
+		err = out.Sync()
+	}
+	if cerr := out.Close(); err == nil {
+		err = cerr
+	}
+	return hash.Sum(nil), size, err
+}
+
+// finish writes the checksums, in the form `sha256sum -c` reads.
+func (c *copier) finish() error {
+	if len(c.sums) == 0 {
+		return fmt.Errorf("copy metadata: %w", errNothingCopied)
+	}
+	names := sortedKeys(c.sums)
+	var b strings.Builder
+	for _, name := range names {
+		fmt.Fprintf(&b, "%s  %s\n", c.sums[name], name)
+	}
+	if err := os.WriteFile(filepath.Join(c.root, checksumFile), []byte(b.String()), 0o600); err != nil {
+		return fmt.Errorf("write checksums: %w", err)
+	}
+	return nil
+}
+
+var errNothingCopied = errors.New("no volume with a metadata log was read")

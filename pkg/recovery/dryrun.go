@@ -1,0 +1,69 @@
+package recovery
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/kafkarecover/kafkarecover/pkg/kube"
+	"github.com/kafkarecover/kafkarecover/pkg/strimzi"
+)
+
+// dryRun ends a run that changes nothing. A server dry run has the API server check every write whose content is known
+// now: permissions, admission and schema.
+func (r *run) dryRun(ctx context.Context) error {
+	r.result.Reason = "dry run: nothing was changed"
+	if r.DryRun != DryRunServer {
+		return nil
+	}
+	cluster := r.before.Cluster
+	u, err := r.pause.get(ctx)
+	if err != nil {
+		return err
+	}
+	pause, err := strimzi.PausePatch("")
+	if err != nil {
+		return err
+	}
+	id, err := strimzi.ClusterIDPatch(u.GetResourceVersion(), &r.plan.ClusterID)
+	if err != nil {
+		return err
+	}
+	errs := []error{
+		r.tryPatch(ctx, r.Name, pause, "pause"), r.tryPatch(ctx, r.Name, id, "write the cluster ID"),
+	}
+	for _, pool := range cluster.Pools {
+		patch, err := strimzi.ClusterIDPatch(pool.ResourceVersion, &r.plan.ClusterID)
+		if err != nil {
+			return err
+		}
+		_, err = r.Kube.Patch(ctx, strimzi.NodePoolGVR(cluster.Version()), r.Namespace, pool.Name, kube.Patch{
+			Type: kube.MergePatch, Body: json.RawMessage(patch.Body), Subresource: patch.Subresource, DryRun: true,
+			FieldManager: FieldManager,
+		})
+		if err != nil {
+			errs = append(errs, fmt.Errorf("server dry run, write the cluster ID: %w", err))
+		}
+	}
+	if r.noQuota == "" {
+		_, err := r.Kube.Create(ctx, kube.ResourceQuotas(),
+			quotaObject(r.Namespace, r.operation, r.Name, r.namespaceClaims), true)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("server dry run, quota: %w", err))
+		}
+	}
+	r.result.Reason = "server dry run: the API server accepts every write; nothing was changed"
+	return errors.Join(errs...)
+}
+
+func (r *run) tryPatch(ctx context.Context, name string, p strimzi.Patch, what string) error {
+	_, err := r.Kube.Patch(ctx, r.pause.gvr, r.Namespace, name, kube.Patch{
+		Type: kube.MergePatch, Body: json.RawMessage(p.Body), Subresource: p.Subresource, DryRun: true,
+		FieldManager: FieldManager,
+	})
+	if err != nil {
+		return fmt.Errorf("server dry run, %s: %w", what, err)
+	}
+	return nil
+}

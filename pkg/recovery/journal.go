@@ -1,0 +1,174 @@
+package recovery
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"k8s.io/utils/clock"
+)
+
+// Phase tells what a journal entry says of its step.
+type Phase string
+
+// The phases of a journal entry. An intent without a later entry of the same step means: it may or may not have
+// happened; whoever goes on must look.
+const (
+	PhaseBegin  Phase = "begin"  // the operation started; Note holds the request
+	PhaseIntent Phase = "intent" // the changes are about to be made
+	PhaseDone   Phase = "done"   // the changes were made and read back
+	PhaseFailed Phase = "failed" // the step ended without its effect; Note says why
+	PhaseNote   Phase = "note"   // something observed that changed nothing
+	PhaseEnd    Phase = "end"    // the operation ended; Note holds the outcome
+)
+
+// ObjectRef names one object.
+type ObjectRef struct {
+	APIVersion      string `json:"apiVersion"`
+	Kind            string `json:"kind"`
+	Namespace       string `json:"namespace,omitempty"`
+	Name            string `json:"name"`
+	UID             string `json:"uid,omitempty"`
+	ResourceVersion string `json:"resourceVersion,omitempty"`
+}
+
+// String returns KIND/NAME in lower-case kind, the form the rest of the output uses.
+func (o ObjectRef) String() string {
+	if o.Namespace == "" {
+		return o.Kind + " " + o.Name
+	}
+	return o.Kind + " " + o.Namespace + "/" + o.Name
+}
+
+// Change is one write to one object: enough to see what was there before, what was sent, and what came back.
+type Change struct {
+	Object ObjectRef `json:"object"`
+	// Verb is patch, create or delete.
+	Verb        string `json:"verb"`
+	Subresource string `json:"subresource,omitempty"`
+	// Before holds the fields that Patch touches, as they were; nil for a create. Secret values are never here.
+	Before map[string]any `json:"before,omitempty"`
+	// Patch is what is sent.
+	Patch json.RawMessage `json:"patch,omitempty"`
+}
+
+// Entry is one line of the journal.
+type Entry struct {
+	Seq     int       `json:"seq"`
+	Time    time.Time `json:"time"`
+	Step    string    `json:"step,omitempty"`
+	Phase   Phase     `json:"phase"`
+	Changes []Change  `json:"changes,omitempty"`
+	Note    string    `json:"note,omitempty"`
+}
+
+// Mirror keeps a copy of the journal where another machine can read it.
+type Mirror interface {
+	Append(ctx context.Context, entry Entry) error
+}
+
+// Journal is the append-only record of one operation: a file of JSON lines, synced line by line, and a mirror in the
+// cluster. An entry that could not be written in both places is an error, and the change it announces must not be made
+// (safety contract, line 6).
+type Journal struct {
+	dir    string
+	file   *os.File
+	mirror Mirror
+	clock  clock.PassiveClock
+	mu     sync.Mutex // steps write several objects side by side; entries are numbered in the order they are written
+	seq    int
+}
+
+const journalFile = "journal.jsonl"
+
+// OpenJournal creates dir (mode 0700) and its journal file (0600). It refuses a directory that already has one: an
+// operation's ID is used once. mirror may be nil until SetMirror.
+func OpenJournal(dir string, clk clock.PassiveClock) (*Journal, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("create operation folder: %w", err)
+	}
+	file, err := os.OpenFile(filepath.Join(dir, journalFile), os.O_WRONLY|os.O_CREATE|os.O_EXCL|os.O_APPEND, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("create journal: %w", err)
+	}
+	return &Journal{dir: dir, file: file, clock: clk}, nil
+}
+
+// Dir is the operation's folder.
+func (j *Journal) Dir() string { return j.dir }
+
+// SetMirror adds the copy in the cluster and sends it everything written so far.
+func (j *Journal) SetMirror(ctx context.Context, mirror Mirror) error {
+	entries, err := ReadJournal(j.dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if err := mirror.Append(ctx, e); err != nil {
+			return fmt.Errorf("mirror journal entry %d: %w", e.Seq, err)
+		}
+	}
+	j.mirror = mirror
+	return nil
+}
+
+// Append writes one entry, first to the file and then to the mirror.
+func (j *Journal) Append(ctx context.Context, step string, phase Phase, note string, changes ...Change) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.seq++
+	entry := Entry{Seq: j.seq, Time: j.clock.Now().UTC(), Step: step, Phase: phase, Note: note, Changes: changes}
+	line, err := json.Marshal(entry)
+	if err != nil {
+		return fmt.Errorf("encode journal entry: %w", err)
+	}
+	if _, err := j.file.Write(append(line, '\n')); err != nil {
+		return fmt.Errorf("write journal %q: %w", j.file.Name(), err)
+	}
+	if err := j.file.Sync(); err != nil {
+		return fmt.Errorf("sync journal %q: %w", j.file.Name(), err)
+	}
+	if j.mirror == nil {
+		return nil
+	}
+	if err := j.mirror.Append(ctx, entry); err != nil {
+		return fmt.Errorf("mirror journal entry %d: %w", entry.Seq, err)
+	}
+	return nil
+}
+
+// Close closes the file. The journal stays.
+func (j *Journal) Close() error { return j.file.Close() }
+
+// ReadJournal returns the entries of the operation folder dir. A last line cut short by a crash is left out: its change
+// was not made, for the line is synced before the change is.
+func ReadJournal(dir string) ([]Entry, error) {
+	path := filepath.Join(dir, journalFile)
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("read journal: %w", err)
+	}
+	defer func() { _ = file.Close() }()
+	var entries []Entry
+	dec := json.NewDecoder(file)
+	for dec.More() {
+		var e Entry
+		if err := dec.Decode(&e); err != nil {
+			if errors.Is(err, io.ErrUnexpectedEOF) {
+				break
+			}
+			return nil, fmt.Errorf("read journal %q, entry %d: %w", path, len(entries)+1, err)
+		}
+		if e.Seq != len(entries)+1 {
+			return nil, fmt.Errorf("read journal %q: entry %d has number %d", path, len(entries)+1, e.Seq)
+		}
+		entries = append(entries, e)
+	}
+	return entries, nil
+}

@@ -1,0 +1,227 @@
+package recovery
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"golang.org/x/sync/errgroup"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/kafkarecover/kafkarecover/pkg/finding"
+	"github.com/kafkarecover/kafkarecover/pkg/kube"
+	"github.com/kafkarecover/kafkarecover/pkg/strimzi"
+	"github.com/kafkarecover/kafkarecover/pkg/volume"
+)
+
+// writesAtOnce bounds how many volumes are patched side by side; a hundred take about a second with it.
+const writesAtOnce = 16
+
+const retainPolicy = "Retain"
+
+// retainOutcome is what the first step found and did.
+type retainOutcome struct {
+	patched []string
+	already int
+}
+
+// retain sets the reclaim policy Retain on every volume of the cluster and reads it back, before anything else (safety
+// contract, line 2). It comes before the plan is confirmed: it protects, and is never undone.
+func (r *run) retain(ctx context.Context) (retainOutcome, error) {
+	var out retainOutcome
+	var todo []*volume.PersistentVolume
+	for i := range r.before.Volumes {
+		pv := r.before.Volumes[i].PV
+		switch {
+		case pv == nil:
+		case pv.ReclaimPolicy == retainPolicy:
+			out.already++
+		default:
+			todo = append(todo, pv)
+			out.patched = append(out.patched, pv.Name)
+		}
+	}
+	slices.Sort(out.patched)
+	if r.DryRun != DryRunNone || len(todo) == 0 {
+		return out, nil
+	}
+	r.touched = true
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(writesAtOnce)
+	for _, pv := range todo {
+		group.Go(func() error { return r.retainOne(ctx, pv) })
+	}
+	return out, group.Wait()
+}
+
+func (r *run) retainOne(ctx context.Context, pv *volume.PersistentVolume) error {
+	u, err := r.Kube.Get(ctx, kube.Volumes(), "", pv.Name)
+	if err != nil {
+		return fmt.Errorf("set Retain: %w", err)
+	}
+	if string(u.GetUID()) != pv.UID {
+		return fmt.Errorf("set Retain: pv %q was replaced by another one since it was looked at", pv.Name)
+	}
+	before := map[string]any{"spec": map[string]any{"persistentVolumeReclaimPolicy": pv.ReclaimPolicy}}
+	_, err = r.write.patch(ctx, StepRetain, kube.Volumes(), u, strimzi.Patch{
+		Body: []byte(`{"spec":{"persistentVolumeReclaimPolicy":"` + retainPolicy + `"}}`),
+	}, before)
+	if err != nil {
+		return fmt.Errorf("set Retain: %w", err)
+	}
+	back, err := r.Kube.Get(ctx, kube.Volumes(), "", pv.Name)
+	if err != nil {
+		return fmt.Errorf("read the reclaim policy back: %w", err)
+	}
+	if got := volume.ParsePersistentVolume(back.Object).ReclaimPolicy; got != retainPolicy {
+		return fmt.Errorf("read the reclaim policy back: pv %q has %q, somebody sets it again", pv.Name, got)
+	}
+	return nil
+}
+
+// judge reads the volumes and applies the rules. Refusals end the run with everything that was found.
+func (r *run) judge(ctx context.Context) error {
+	seen, err := r.lookAtVolumes(ctx)
+	if err != nil {
+		return err
+	}
+	if r.ClusterID != "" && r.excludeOthers(seen) {
+		// Judged once more: what those volumes held counts as lost from here on.
+		if seen, err = r.lookAtVolumes(ctx); err != nil {
+			return err
+		}
+	}
+	r.before = seen
+	r.result.Findings = seen.Findings
+	r.decision = finding.Decide(seen.Findings, r.Accept)
+	for _, l := range r.decision.Unused {
+		r.Report.Warn(fmt.Sprintf("--accept %s lifts nothing: there is no such finding now", l))
+	}
+	if r.decision.Refused() {
+		r.result.Outcome, r.result.Refusals = OutcomeRefused, r.decision.Refusals
+		r.result.Reason = fmt.Sprintf("%d findings refuse; each says what to do", len(r.decision.Refusals))
+	}
+	return nil
+}
+
+func (r *run) lookAtVolumes(ctx context.Context) (*Observation, error) {
+	seen, err := r.Look(ctx, LookRequest{Namespace: r.Namespace, Name: r.Name, Depth: Volumes, Excluded: r.excluded, ClusterID: r.ClusterID})
+	if err != nil {
+		return nil, err
+	}
+	if seen.Cluster == nil || seen.Cluster.Kafka.UID != r.pause.uid {
+		return nil, errReplaced
+	}
+	return seen, nil
+}
+
+// excludeOthers gives up the volumes that say another cluster ID than --cluster-id: Kafka will refuse to start on them
+// ("Invalid cluster.id"), and what they hold must not be counted on. It tells whether there are any.
+func (r *run) excludeOthers(seen *Observation) bool {
+	more := false
+	for i := range seen.Volumes {
+		v := &seen.Volumes[i]
+		if v.Contents == nil || r.excluded[v.Name] {
+			continue
+		}
+		for j := range v.Contents.Dirs {
+			meta := v.Contents.Dirs[j].Meta
+			if meta != nil && meta.ClusterID != nil && *meta.ClusterID != r.ClusterID {
+				r.excluded[v.Name], more = true, true
+				r.foreign = append(r.foreign, v.Name+" says "+*meta.ClusterID)
+			}
+		}
+	}
+	return more
+}
+
+// chooseID settles the ID that is written back: what all volumes agree on, or the one asked for.
+func (r *run) chooseID() (id, from string, err error) {
+	volumes := without(r.before.Volumes, r.excluded)
+	agreed, groups, ok := finding.AgreedClusterID(volumes)
+	switch {
+	case r.ClusterID == "" && ok:
+		return agreed, fmt.Sprintf("meta.properties of %d volumes agree", len(volumes)), nil
+	case r.ClusterID == "":
+		return "", "", errNoID
+	}
+	for _, g := range groups {
+		if g.ID == r.ClusterID {
+			return g.ID, fmt.Sprintf("--cluster-id, as %d log directories say", len(g.Dirs)), nil
+		}
+	}
+	return "", "", fmt.Errorf("--cluster-id %q is on none of the volumes that were read: %w", r.ClusterID, errNoID)
+}
+
+var errNoID = errors.New("no cluster ID is established by the volumes")
+
+func without(volumes []volume.Volume, excluded map[string]bool) []volume.Volume {
+	var kept []volume.Volume
+	for i := range volumes {
+		if !excluded[volumes[i].Name] {
+			kept = append(kept, volumes[i])
+		}
+	}
+	return kept
+}
+
+// mark annotates the resource and its volumes with the operation, so that other tools and people see who holds them.
+func (r *run) mark(ctx context.Context) error {
+	return r.annotate(ctx, StepLock, r.operation)
+}
+
+// unmark removes the annotation again, where it is still this operation's.
+func (r *run) unmark(ctx context.Context) error {
+	if !r.marked {
+		return nil
+	}
+	r.marked = false
+	return r.annotate(ctx, StepRelease, "")
+}
+
+func (r *run) annotate(ctx context.Context, step StepID, value string) error {
+	type target struct {
+		gvr      schema.GroupVersionResource
+		ns, name string
+	}
+	targets := []target{{r.pause.gvr, r.pause.namespace, r.pause.name}}
+	for i := range r.before.Volumes {
+		if pv := r.before.Volumes[i].PV; pv != nil {
+			targets = append(targets, target{kube.Volumes(), "", pv.Name})
+		}
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(writesAtOnce)
+	for _, t := range targets {
+		group.Go(func() error { return r.annotateOne(ctx, step, t.gvr, t.ns, t.name, value) })
+	}
+	return group.Wait()
+}
+
+func (r *run) annotateOne(
+	ctx context.Context, step StepID, gvr schema.GroupVersionResource, ns, name, value string,
+) error {
+	u, err := r.Kube.Get(ctx, gvr, ns, name)
+	if err != nil {
+		return fmt.Errorf("mark with the operation: %w", err)
+	}
+	was, found := u.GetAnnotations()[OperationAnnotation]
+	body := []byte(fmt.Sprintf(`{"metadata":{"annotations":{%q:%q}}}`, OperationAnnotation, value))
+	switch {
+	case value == "" && was != r.operation:
+		return nil // not ours: a later operation holds it
+	case value == "":
+		body = []byte(fmt.Sprintf(`{"metadata":{"annotations":{%q:null}}}`, OperationAnnotation))
+	}
+	var before any
+	if found {
+		before = was
+	}
+	_, err = r.write.patch(ctx, step, gvr, u, strimzi.Patch{Body: body},
+		map[string]any{"annotations": map[string]any{OperationAnnotation: before}})
+	if err != nil {
+		return fmt.Errorf("mark with the operation: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,109 @@
+package recovery
+
+import (
+	"context"
+	"io"
+	"io/fs"
+	"time"
+
+	"k8s.io/utils/clock"
+
+	"github.com/kafkarecover/kafkarecover/pkg/finding"
+	"github.com/kafkarecover/kafkarecover/pkg/kube"
+	"github.com/kafkarecover/kafkarecover/pkg/strimzi"
+	"github.com/kafkarecover/kafkarecover/pkg/volume"
+)
+
+// DryRun tells how far a run goes.
+type DryRun string
+
+// The dry runs. None applies the plan; client prints it; server also has the API server check every write, without
+// storing one.
+const (
+	DryRunNone   DryRun = "none"
+	DryRunClient DryRun = "client"
+	DryRunServer DryRun = "server"
+)
+
+// Request says what to restore and how. Everything in it that chooses or lifts something comes from the command line
+// (safety contract, line 10).
+type Request struct {
+	Namespace, Name string
+	// ClusterID is --cluster-id: the ID to write back where the volumes do not agree; empty otherwise.
+	ClusterID string
+	// Exclude are claims given up.
+	Exclude []string
+	// Accept lifts single rules for single subjects.
+	Accept []finding.Lift
+	DryRun DryRun
+	// Wait false returns right after un-pausing.
+	Wait bool
+	// Timeout bounds the wait for the cluster after un-pausing.
+	Timeout time.Duration
+	// PauseTimeout bounds the wait for the operator's confirmation; 0 takes the operator's own operation timeout plus
+	// its interval, at least ten minutes.
+	PauseTimeout time.Duration
+	// Settle is the time between writing the ID and proving that it stayed.
+	Settle time.Duration
+	// RestartOperator deletes the operator's pods after annotating, so that a reconcile in flight ends at once.
+	RestartOperator bool
+}
+
+// Depth tells how far a look goes.
+type Depth string
+
+// The depths of a look, from the cheapest.
+const (
+	Objects Depth = "objects" // the API server's objects; nothing is created
+	Volumes Depth = "volumes" // the volumes too, through temporary pods or inside running ones
+)
+
+// LookRequest asks for one look at a cluster.
+type LookRequest struct {
+	Namespace, Name string
+	Depth           Depth
+	// Excluded are the names of volumes given up, ClusterID the ID named by the person; the rules judge with both.
+	Excluded  map[string]bool
+	ClusterID string
+	// Visit is called with every volume that is being read, while it can be; it may be nil.
+	Visit func(ctx context.Context, v *volume.Volume, fsys fs.FS) error
+}
+
+// Observation is what one look showed.
+type Observation struct {
+	// Cluster is nil when there is no such Kafka resource.
+	Cluster  *strimzi.Cluster
+	Volumes  []volume.Volume
+	Others   []volume.PersistentVolume
+	Findings []finding.Finding
+	// VolumesForbidden tells that PersistentVolumes may not be read.
+	VolumesForbidden bool
+}
+
+// Deps are what a restore needs from outside.
+type Deps struct {
+	Kube  *kube.Client
+	Clock clock.WithTicker
+	// Random yields the operation ID's tail.
+	Random io.Reader
+	// StateDir is the folder that operations keep their own folder in.
+	StateDir string
+	// Look looks at a cluster; see pkg/scan.
+	Look func(ctx context.Context, req LookRequest) (*Observation, error)
+	// Confirm shows the plan and asks; false means declined.
+	Confirm func(ctx context.Context, plan *Plan, findings []finding.Finding) (bool, error)
+	// Report receives what happens, as it happens.
+	Report Reporter
+}
+
+// Reporter receives the narrative of a run.
+type Reporter interface {
+	// Begin announces the operation, before anything is changed, so that an interrupted person knows its name.
+	Begin(operation, folder string)
+	// Step announces a change of state of a step.
+	Step(step Step)
+	// Waiting says what is being waited for in a step; it is called again whenever that changes.
+	Waiting(step StepID, text string)
+	// Warn says something the person should know that ends nothing.
+	Warn(text string)
+}

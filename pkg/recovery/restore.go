@@ -1,0 +1,247 @@
+package recovery
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/kafkarecover/kafkarecover/pkg/finding"
+	"github.com/kafkarecover/kafkarecover/pkg/kube"
+	"github.com/kafkarecover/kafkarecover/pkg/output"
+	"github.com/kafkarecover/kafkarecover/pkg/strimzi"
+)
+
+// run is one restore under way.
+type run struct {
+	Request
+	Deps
+
+	write     *writer
+	pause     *pauser
+	operation string
+	excluded  map[string]bool
+	result    *Result
+	plan      *Plan
+	// before is what was observed when the plan was made; base is what must be the same at the end.
+	before *Observation
+	base   baseline
+	lock   *lock
+	quota  *quotaGuard
+	// unpaused tells that the point of no return was passed.
+	unpaused bool
+	// touched tells that something other than the lock was changed.
+	touched bool
+	// marked tells that objects carry the operation's annotation.
+	marked bool
+	// decision is what the findings mean; foreign are the volumes given up because they say another cluster ID.
+	decision finding.Decision
+	foreign  []string
+	// noQuota says why the guard on claims is left out; namespaceClaims is the number it will allow.
+	noQuota         string
+	namespaceClaims int
+	// pausing is when the pause was asked for.
+	pausing time.Time
+}
+
+// Restore gives the cluster ID that is on the volumes back to the operator and has it start the same cluster. The
+// result is never nil but for an error that came before anything was looked at. An error says what stopped it; the
+// result says how far it came and what to do.
+func Restore(ctx context.Context, req Request, deps Deps) (*Result, error) {
+	r := &run{
+		Request: req, Deps: deps, excluded: map[string]bool{},
+		result: &Result{
+			TypeMeta: output.Meta("Restore"), Namespace: req.Namespace, Cluster: req.Name, Outcome: OutcomeRefused,
+		},
+	}
+	for _, claim := range req.Exclude {
+		r.excluded["pvc/"+strings.TrimPrefix(claim, "pvc/")] = true
+	}
+	done, err := r.look(ctx)
+	if done || err != nil {
+		return r.result, err
+	}
+	if err := r.open(ctx); err != nil {
+		return r.result, err
+	}
+	err = r.restore(ctx)
+	return r.result, errors.Join(err, r.close(ctx, err))
+}
+
+// look checks permissions, finds the resource, and ends the run where nothing is wrong.
+func (r *run) look(ctx context.Context) (done bool, err error) {
+	seen, err := r.Look(ctx, LookRequest{Namespace: r.Namespace, Name: r.Name, Depth: Objects, Excluded: r.excluded})
+	if err != nil {
+		return false, err
+	}
+	if seen.Cluster == nil {
+		return false, &NotFoundError{Namespace: r.Namespace, Name: r.Name}
+	}
+	r.bind(seen)
+	if err := r.reviewAccess(ctx); err != nil {
+		return false, err
+	}
+	id := seen.Cluster.Kafka.Status.ClusterID
+	if id == nil || *id == "" || !seen.Cluster.RecoveredAs(*id) || !seen.Cluster.AllPodsReady() {
+		return false, nil
+	}
+	return r.alreadyRight(ctx, *id)
+}
+
+// bind sets what every later step addresses: this very resource in this API version.
+func (r *run) bind(seen *Observation) {
+	r.before = seen
+	kafka := &seen.Cluster.Kafka
+	r.pause = &pauser{
+		writer: &writer{kube: r.Kube},
+		gvr:    strimzi.KafkaGVR(seen.Cluster.Version()), namespace: kafka.Namespace, name: kafka.Name, uid: kafka.UID,
+		timeout: r.pauseTimeout(seen.Cluster.Operators),
+		say:     func(text string) { r.Report.Waiting(StepPause, r.busyText(text)) },
+	}
+	r.write = r.pause.writer
+}
+
+// minPauseTimeout is the least that --pause-timeout defaults to. The operator that was observed needed 258 s with its
+// default operation timeout of 300 s and an interval of 120 s.
+const minPauseTimeout = 10 * time.Minute
+
+func (r *run) pauseTimeout(operators []strimzi.Operator) time.Duration {
+	if r.PauseTimeout > 0 {
+		return r.PauseTimeout
+	}
+	timeout := minPauseTimeout
+	for _, o := range operators {
+		timeout = max(timeout, o.OperationTimeout+o.Interval)
+	}
+	return timeout
+}
+
+// busyText says what was seen of the operator, and until when the reconcile it may be busy with can last: it waits for
+// pods up to its operation timeout before it looks at the annotation.
+func (r *run) busyText(seen string) string {
+	var longest time.Duration
+	for _, o := range r.before.Cluster.Operators {
+		longest = max(longest, o.OperationTimeout)
+	}
+	if longest == 0 || r.pausing.IsZero() {
+		return seen
+	}
+	return fmt.Sprintf("%s; a reconcile in flight can keep the operator busy for its operation timeout of %s, until %s",
+		seen, longest, r.pausing.Add(longest).Format(time.TimeOnly))
+}
+
+// alreadyRight reads the volumes of a cluster that is Ready and ends the run when they say the same ID.
+func (r *run) alreadyRight(ctx context.Context, id string) (bool, error) {
+	seen, err := r.Look(ctx, LookRequest{Namespace: r.Namespace, Name: r.Name, Depth: Volumes, Excluded: r.excluded, ClusterID: r.ClusterID})
+	if err != nil {
+		return false, err
+	}
+	agreed, _, ok := finding.AgreedClusterID(seen.Volumes)
+	if !ok || agreed != id || finding.Decide(seen.Findings, r.Accept).Refused() {
+		return false, nil
+	}
+	r.result.Findings = seen.Findings
+	r.result.Outcome, r.result.ClusterID = OutcomeAlreadyRight, id
+	r.result.Reason = fmt.Sprintf("kafka/%s is Ready with cluster ID %s, which is what its %d volumes say; nothing was "+
+		"touched", r.Name, id, len(seen.Volumes))
+	return true, nil
+}
+
+// open starts the operation: its folder and journal, and, but for a dry run, the lock.
+func (r *run) open(ctx context.Context) error {
+	operation, err := NewOperationID(r.Clock.Now(), r.Random)
+	if err != nil {
+		return err
+	}
+	r.operation = operation
+	if r.DryRun != DryRunNone {
+		return nil
+	}
+	journal, err := OpenJournal(filepath.Join(r.StateDir, operation), r.Clock)
+	if err != nil {
+		return err
+	}
+	r.result.Operation, r.result.Folder = operation, journal.Dir()
+	r.Report.Begin(operation, journal.Dir())
+	if err := journal.Append(ctx, "", PhaseBegin, r.describe()); err != nil {
+		return err
+	}
+	lock, err := acquire(ctx, r.Kube, r.Clock, r.Namespace, r.Name, operation)
+	if err != nil {
+		return err
+	}
+	r.lock = lock
+	r.write.journal, r.write.lock = journal, lock
+	return journal.SetMirror(ctx, &configMapMirror{
+		kube: r.Kube, namespace: r.Namespace, cluster: r.Name, operation: operation,
+	})
+}
+
+func (r *run) describe() string {
+	origin := r.Kube.Origin()
+	return fmt.Sprintf("restore kafka %q uid %s on server %q context %q as %q; excluded %v, accepted %v, "+
+		"cluster ID asked for %q", r.Namespace+"/"+r.Name, r.pause.uid, origin.Server, origin.Context, origin.User, r.Exclude, r.Accept, r.ClusterID)
+}
+
+// restore goes from the first change to the verified cluster.
+func (r *run) restore(ctx context.Context) error {
+	retained, err := r.retain(ctx)
+	if err != nil {
+		return err
+	}
+	if err := r.judge(ctx); err != nil || r.decision.Refused() {
+		return err
+	}
+	if err := r.makePlan(retained); err != nil {
+		return err
+	}
+	if r.DryRun != DryRunNone {
+		r.result.Outcome = OutcomePlanned
+		return r.dryRun(ctx)
+	}
+	ok, err := r.Confirm(ctx, r.plan, r.before.Findings)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		r.result.Outcome, r.result.Reason = OutcomeDeclined, "not confirmed; the cluster was not touched"
+		return nil
+	}
+	return r.apply(ctx)
+}
+
+// close ends the operation: what it left in the cluster is removed, whatever happened, and the journal is closed.
+func (r *run) close(ctx context.Context, cause error) error {
+	if r.lock == nil {
+		return nil
+	}
+	// Cleaning up must also work after Ctrl-C, but not hang a terminal.
+	detached, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
+	defer cancel()
+	var errs []error
+	if r.quota != nil {
+		errs = append(errs, r.quota.lower(detached))
+	}
+	errs = append(errs, r.unmark(detached))
+	note := string(r.result.Outcome)
+	if cause != nil {
+		note += ": " + cause.Error()
+	}
+	errs = append(errs, r.write.journal.Append(detached, "", PhaseEnd, note), r.lock.release(detached))
+	if !r.touched {
+		errs = append(errs, r.forgetMirror(detached))
+	}
+	errs = append(errs, r.write.journal.Close())
+	return errors.Join(errs...)
+}
+
+// forgetMirror removes the journal's copy of a run that changed nothing: there is nothing for anybody to go on with.
+func (r *run) forgetMirror(ctx context.Context) error {
+	err := r.Kube.Delete(ctx, kube.ConfigMaps(), r.Namespace, objectName(r.operation, ""), kube.DeleteOptions{})
+	if kube.IsNotFound(err) {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,84 @@
+package recovery
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/kafkarecover/kafkarecover/pkg/exitcode"
+	"github.com/kafkarecover/kafkarecover/pkg/finding"
+	"github.com/kafkarecover/kafkarecover/pkg/kube"
+	"github.com/kafkarecover/kafkarecover/pkg/output"
+)
+
+// Outcome is how a restore ended.
+type Outcome string
+
+// The outcomes of a restore.
+const (
+	OutcomeRestored     Outcome = "restored"      // un-paused, and everything verified
+	OutcomeAlreadyRight Outcome = "already-right" // nothing was wrong and nothing was touched
+	OutcomePlanned      Outcome = "planned"       // a dry run
+	OutcomeRefused      Outcome = "refused"       // a rule refuses
+	OutcomeDeclined     Outcome = "declined"      // the person did not confirm
+	OutcomeLeftPaused   Outcome = "left-paused"   // stopped before un-pausing
+	OutcomeUnverified   Outcome = "unverified"    // un-paused; not everything could be verified in time
+	OutcomeWrong        Outcome = "wrong"         // un-paused; a check failed
+)
+
+// Result is what a restore returns, whatever its outcome.
+type Result struct {
+	output.TypeMeta
+	Operation string            `json:"operation,omitempty"`
+	Folder    string            `json:"folder,omitempty"`
+	Namespace string            `json:"namespace"`
+	Cluster   string            `json:"cluster"`
+	ClusterID string            `json:"clusterId,omitempty"`
+	Outcome   Outcome           `json:"outcome"`
+	Reason    string            `json:"reason,omitempty"`
+	Plan      *Plan             `json:"plan,omitempty"`
+	Refusals  []finding.Finding `json:"refusals,omitempty"`
+	Findings  []finding.Finding `json:"findings,omitempty"`
+	Checks    []Check           `json:"checks,omitempty"`
+	// Next are commands or sentences: what the person can do now.
+	Next []string `json:"next,omitempty"`
+}
+
+// Code is the exit code of the outcome (safety contract, line 11).
+func (r *Result) Code() exitcode.Code {
+	switch r.Outcome {
+	case OutcomeRestored, OutcomeAlreadyRight, OutcomePlanned:
+		return exitcode.OK
+	case OutcomeRefused, OutcomeWrong:
+		return exitcode.Refused
+	case OutcomeDeclined:
+		return exitcode.Error
+	case OutcomeLeftPaused, OutcomeUnverified:
+		return exitcode.Incomplete
+	}
+	return exitcode.Error
+}
+
+// AccessError lists what the user may not do, with the Role that would grant it. Nothing was touched.
+type AccessError struct {
+	Missing []kube.Access
+	Roles   string
+}
+
+// Error lists the missing permissions.
+func (e *AccessError) Error() string {
+	lines := make([]string, 0, len(e.Missing))
+	for _, a := range e.Missing {
+		lines = append(lines, a.String())
+	}
+	return fmt.Sprintf("check permissions: you may not %s; the roles that grant it:\n%s",
+		strings.Join(lines, "; nor "), e.Roles)
+}
+
+// NotFoundError says that there is no such Kafka resource.
+type NotFoundError struct{ Namespace, Name string }
+
+// Error names the resource.
+func (e *NotFoundError) Error() string {
+	return fmt.Sprintf("there is no Kafka resource %q: create it paused (annotation "+
+		"strimzi.io/pause-reconciliation: \"true\") together with its pools, then run this again", e.Namespace+"/"+e.Name)
+}
