@@ -3,6 +3,7 @@ package cmd
 import (
 	"github.com/spf13/cobra"
 
+	"github.com/kafkarecover/kafkarecover/pkg/recovery"
 	"github.com/kafkarecover/kafkarecover/pkg/scan"
 )
 
@@ -14,6 +15,7 @@ func commands(f *Factory) []*cobra.Command {
 		newStorageCmd(f),
 		newVolumeCmd(f),
 		newOptionsCmd(),
+		newRestoreCmd(f),
 		newScanCmd(f),
 		newVersionCmd(f),
 	}
@@ -38,6 +40,7 @@ func Results() []any {
 		&StorageInfo{},
 		&VolumeCopy{},
 		&VolumeFiles{},
+		&recovery.Result{},
 		&scan.Scan{},
 		&Version{},
 	}

@@ -1,0 +1,227 @@
+package cmd
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+	"k8s.io/utils/clock"
+
+	"github.com/kafkarecover/kafkarecover/pkg/exitcode"
+	"github.com/kafkarecover/kafkarecover/pkg/finding"
+	"github.com/kafkarecover/kafkarecover/pkg/finding/show"
+	"github.com/kafkarecover/kafkarecover/pkg/output"
+	"github.com/kafkarecover/kafkarecover/pkg/recovery"
+	"github.com/kafkarecover/kafkarecover/pkg/scan"
+)
+
+const restoreLong = `Bring a Strimzi Kafka cluster back on the volumes it left.
+
+The volumes are set to Retain and read; the cluster ID that is on them is written into the status of the Kafka
+resource and its pools while the operator is proven to be paused; then the resource is un-paused and the cluster is
+verified against what was read before. Nothing is un-paused that is not proven paused and right, and what would be
+silent loss is refused: each refusal says why and what to do.
+
+The Kafka resource, its pools and the claims must exist: crash-looping on a random cluster ID, paused, or never
+started.`
+
+const (
+	defaultRestoreTimeout = 30 * time.Minute
+	// defaultSettle is the time in which the operator may overwrite the ID; its paused path was seen to take 0.24 s.
+	defaultSettle = 3 * time.Second
+)
+
+type restoreOptions struct {
+	factory *Factory
+	reading readFlags
+
+	cluster         string
+	clusterID       string
+	exclude         []string
+	accept          []string
+	yes             bool
+	dryRun          *choice
+	wait            bool
+	timeout         time.Duration
+	pauseTimeout    time.Duration
+	settle          time.Duration
+	restartOperator bool
+
+	name    string
+	accepts []finding.Lift
+}
+
+func newRestoreCmd(f *Factory) *cobra.Command {
+	o := &restoreOptions{
+		factory: f,
+		dryRun:  newChoice(string(recovery.DryRunNone), string(recovery.DryRunClient), string(recovery.DryRunServer)),
+	}
+	format := output.NewValue()
+	cmd := &cobra.Command{
+		Use:   "restore kafka/NAME",
+		Short: "Bring a cluster back on the volumes it left",
+		Long:  restoreLong,
+		Example: `kafkarecover restore kafka/my-cluster -n kafka --dry-run=client
+kafkarecover restore kafka/my-cluster -n kafka
+kafkarecover restore --cluster my-cluster -n kafka --yes -o json`,
+		GroupID:           groupRecover,
+		Args:              cobra.MaximumNArgs(1),
+		ValidArgsFunction: f.fromCluster(clusterNames("kafka/")),
+		RunE:              f.do(o, format),
+	}
+	o.addFlags(cmd)
+	o.reading.addFlags(cmd)
+	addOutputFlag(cmd, format)
+	return exits(cmd, exitcode.Refused, exitcode.NotFound, exitcode.Incomplete)
+}
+
+func (o *restoreOptions) addFlags(cmd *cobra.Command) {
+	fs := cmd.Flags()
+	fs.StringVar(&o.cluster, "cluster", "", "`NAME` of the cluster, the form for scripts of kafka/NAME")
+	fs.StringVar(&o.clusterID, "cluster-id", "", "The cluster `ID` to write back, where the volumes do not agree on one")
+	fs.StringArrayVar(&o.exclude, "exclude", nil, "`CLAIM` to give up: what it held counts as lost; may be repeated")
+	fs.StringArrayVar(&o.accept, "accept", nil, "Lift one rule for one subject, as `RULE=SUBJECT`; may be repeated")
+	fs.BoolVarP(&o.yes, "yes", "y", false, "Do not ask for confirmation")
+	fs.Var(o.dryRun, "dry-run", "Print the plan and change nothing; server also has the API server check every write")
+	fs.BoolVar(&o.wait, "wait", true, "Wait for the cluster and verify it; false ends un-paused and not verified, exit 5")
+	fs.DurationVar(&o.timeout, "timeout", defaultRestoreTimeout, "How long the cluster may take to start")
+	fs.DurationVar(&o.pauseTimeout, "pause-timeout", 0,
+		"How long the operator may take to confirm the pause (default: its operation timeout plus its interval, "+
+			"at least 10m)")
+	fs.DurationVar(&o.settle, "settle", defaultSettle, "How long the ID must stay before it is trusted")
+	fs.BoolVar(&o.restartOperator, "restart-operator", false,
+		"Delete the operator's pod, so that a reconcile in flight ends at once; other clusters wait for it too")
+	completeFlag(cmd, "dry-run", o.dryRun.allowed...)
+	complete := map[string]cobra.CompletionFunc{
+		"cluster": o.factory.fromCluster(clusterNames("")), "exclude": o.factory.fromCluster(claimNames),
+	}
+	for flag, find := range complete {
+		if err := cmd.RegisterFlagCompletionFunc(flag, find); err != nil {
+			panic(err) // the flag was added above
+		}
+	}
+}
+
+// Complete implements action.
+func (o *restoreOptions) Complete(_ context.Context, args []string) error {
+	targets, err := parseTargets(args, targetKafka)
+	if err != nil {
+		return exitcode.With(exitcode.Usage, err)
+	}
+	o.name = o.cluster
+	if len(targets) == 1 {
+		if o.cluster != "" && o.cluster != targets[0].Name {
+			return usagef("kafka/%s and --cluster %s name two clusters", targets[0].Name, o.cluster)
+		}
+		o.name = targets[0].Name
+	}
+	for _, text := range o.accept {
+		lift, err := finding.ParseAccept(text)
+		if err != nil {
+			return exitcode.With(exitcode.Usage, fmt.Errorf("--accept: %w", err))
+		}
+		o.accepts = append(o.accepts, lift)
+	}
+	return nil
+}
+
+// Validate implements action.
+func (o *restoreOptions) Validate() error {
+	switch {
+	case o.name == "":
+		return errors.New("name the cluster to restore, as kafka/NAME or --cluster NAME")
+	case slices.Contains(o.exclude, ""):
+		return errors.New("--exclude: the claim's name is empty")
+	case o.timeout <= 0 || o.pauseTimeout < 0 || o.settle < 0:
+		return errors.New("--timeout must be positive, --pause-timeout and --settle not negative")
+	case !o.yes && o.dryRun.value == string(recovery.DryRunNone) && !o.factory.IO.CanPrompt():
+		return errors.New("there is no terminal to confirm on: look at the plan with --dry-run=client, then give --yes")
+	case o.reading.via.value == string(scan.Objects):
+		return errors.New("--via objects reads no volume, and nothing is restored on volumes that were not read")
+	}
+	return o.reading.validate()
+}
+
+// Run implements action.
+func (o *restoreOptions) Run(ctx context.Context) (any, error) {
+	client, err := o.factory.Kube()
+	if err != nil {
+		return nil, err
+	}
+	tell := &restoreReporter{factory: o.factory, namespace: client.Namespace(), progress: o.factory.Progress()}
+	defer tell.end()
+	result, err := recovery.Restore(ctx, recovery.Request{
+		Namespace: client.Namespace(), Name: o.name, ClusterID: o.clusterID, Exclude: o.exclude, Accept: o.accepts,
+		DryRun: recovery.DryRun(o.dryRun.value), Wait: o.wait, Timeout: o.timeout, PauseTimeout: o.pauseTimeout,
+		Settle: o.settle, RestartOperator: o.restartOperator,
+	}, recovery.Deps{
+		Kube: client, Clock: clock.RealClock{}, Random: rand.Reader,
+		StateDir: stateFolder(o.factory.Getenv), Look: o.looker(client), Confirm: o.confirm, Report: tell,
+	})
+	return result, restoreError(result, err)
+}
+
+// confirm shows the plan and has NAMESPACE/NAME typed.
+func (o *restoreOptions) confirm(
+	ctx context.Context, plan *recovery.Plan, findings []finding.Finding,
+) (bool, error) {
+	if o.yes {
+		return true, nil
+	}
+	o.factory.Progress().Close() // nothing may repaint over the question
+	shown := &restorePlan{plan: plan, findings: findings}
+	if err := o.factory.show(shown); err != nil {
+		return false, err
+	}
+	want := plan.Namespace + "/" + plan.Cluster
+	return o.factory.IO.ConfirmByTyping(ctx, fmt.Sprintf("\nContext %q, server %s.\nType %s to go on: ",
+		plan.Context, plan.Server, want), want)
+}
+
+// restorePlan is what a person is shown before the confirmation.
+type restorePlan struct {
+	plan     *recovery.Plan
+	findings []finding.Finding
+}
+
+// Table implements output.Tabler.
+func (p *restorePlan) Table(wide bool) output.Document {
+	doc := p.plan.Table(wide)
+	if len(p.findings) > 0 {
+		doc = append(doc, show.Section("Findings", p.findings, false))
+	}
+	return doc
+}
+
+// restoreError gives the end of a restore its exit code.
+func restoreError(result *recovery.Result, err error) error {
+	if err == nil {
+		if code := result.Code(); code != exitcode.OK {
+			return exitcode.With(code, errors.New(result.Reason))
+		}
+		return nil
+	}
+	var (
+		coded    *exitcode.CodedError
+		denied   *recovery.AccessError
+		notFound *recovery.NotFoundError
+		held     *recovery.HeldError
+	)
+	switch {
+	case errors.As(err, &coded), errors.Is(err, context.Canceled):
+		return err
+	case errors.As(err, &denied):
+		return exitcode.With(exitcode.Incomplete, err)
+	case errors.As(err, &notFound):
+		return exitcode.With(exitcode.NotFound, err)
+	case errors.As(err, &held):
+		return exitcode.With(exitcode.Refused, err)
+	case result == nil || result.Plan == nil: // nothing was decided yet: a plain failure
+		return err
+	}
+	return exitcode.With(result.Code(), err)
+}
