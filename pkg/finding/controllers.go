@@ -40,16 +40,6 @@ func (c controllers) ids() []int32 {
 	return c.sources[0].ids()
 }
 
-// recorded are the controllers that the volumes themselves name, by whatever source; empty where none does.
-func (c controllers) recorded() []int32 {
-	for _, source := range c.sources {
-		if source.name != sourcePools {
-			return source.ids()
-		}
-	}
-	return nil
-}
-
 const sourcePools = "roles of the pools"
 
 // findControllers asks, in this order: the pools' roles, which make the voters of the next start; the control records
@@ -89,21 +79,29 @@ func static(ids []int32) []logdir.Voter {
 	return out
 }
 
-// recordedVoters returns the voters that the newest metadata log with any names.
+// recordedVoters returns the voters that the newest metadata log with any names; of two that end alike, those of the one
+// with a voter set, which says more than a change of leader.
 func recordedVoters(s *scene) (source controllerSource, ok bool) {
 	var end logdir.OffsetAndEpoch
+	inSet := false
 	for v, d := range s.used() {
 		m := d.Metadata
-		if m == nil || m.Voters == nil && len(m.LeaderChangeVoters) == 0 || ok && m.End.Compare(end) <= 0 {
+		if m == nil {
 			continue
 		}
-		end, ok = m.End, true
-		source = controllerSource{name: "metadata log on " + at(v.Volume, d), voters: static(m.LeaderChangeVoters)}
-		if m.Voters != nil && len(m.Voters.Voters) > 0 {
-			source.voters = m.Voters.Voters
+		voters := static(m.LeaderChangeVoters)
+		set := m.Voters != nil && len(m.Voters.Voters) > 0
+		if set {
+			voters = m.Voters.Voters
 		}
+		newer := m.End.Compare(end)
+		if len(voters) == 0 || ok && (newer < 0 || newer == 0 && (inSet || !set)) {
+			continue
+		}
+		end, ok, inSet = m.End, true, set
+		source = controllerSource{name: "metadata log on " + at(v.Volume, d), voters: voters}
 	}
-	return source, ok && len(source.voters) > 0
+	return source, ok
 }
 
 // quorumStateVoters returns the voters of the quorum-state with the newest epoch; only version 0 names them.

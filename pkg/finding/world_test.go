@@ -54,9 +54,11 @@ func recorded(t *testing.T) *world {
 		APIVersion: "kafka.strimzi.io/v1", Kafka: strimzi.ParseKafka(load(t, "kafka.yaml")[0]),
 		OperatorsKnown: true, UsersKnown: true, TopicsKnown: true,
 		Operators: []strimzi.Operator{{
-			Namespace: "kafka", Deployment: "strimzi-cluster-operator", Version: "1.2.0", Watched: []string{"kafka"}, Ready: true,
-			Image:       "quay.io/strimzi/operator:1.2.0",
-			KafkaImages: map[string]string{"4.1.2": "quay.io/strimzi/kafka:1.2.0-kafka-4.1.2", "4.2.0": "quay.io/strimzi/kafka:1.2.0-kafka-4.2.0"},
+			Namespace: "kafka", Deployment: "strimzi-cluster-operator", Version: "1.2.0", Ready: true,
+			Image: "quay.io/strimzi/operator:1.2.0", Watched: []string{"kafka"},
+			KafkaImages: map[string]string{
+				"4.1.2": "quay.io/strimzi/kafka:1.2.0-kafka-4.1.2", "4.2.0": "quay.io/strimzi/kafka:1.2.0-kafka-4.2.0",
+			},
 		}},
 	}
 	for _, o := range load(t, "kafkanodepools.yaml") {
@@ -106,7 +108,9 @@ func healthy(t *testing.T) *world {
 func retained(t *testing.T) *world {
 	t.Helper()
 	w := recorded(t)
-	w.Cluster.Kafka.Status = strimzi.KafkaStatus{Conditions: []strimzi.Condition{{Type: "ReconciliationPaused", Status: "True"}}}
+	w.Cluster.Kafka.Status = strimzi.KafkaStatus{
+		Conditions: []strimzi.Condition{{Type: strimzi.ConditionPaused, Status: "True"}},
+	}
 	w.Cluster.Kafka.PauseAnnotated = true
 	w.Cluster.NodeConfigs, w.Cluster.PodSets = nil, nil
 	for i := range w.Cluster.Pools {
