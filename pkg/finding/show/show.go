@@ -2,25 +2,63 @@
 package show
 
 import (
+	"fmt"
+	"slices"
+	"strings"
+
 	"github.com/kafkarecover/kafkarecover/pkg/finding"
 	"github.com/kafkarecover/kafkarecover/pkg/iostreams"
 	"github.com/kafkarecover/kafkarecover/pkg/output"
 )
 
-// Section shows findings one below the other: what, the evidence, and what to do.
+// Section shows findings one below the other: what, the evidence, and what to do. Findings that differ in their subject
+// alone are shown as one with all its subjects: nine volumes with the same trouble are one thing to read.
 func Section(title string, findings []finding.Finding, remedies bool) output.Section {
 	s := output.Section{Title: title}
-	for _, f := range findings {
-		s.Lines = append(s.Lines, output.Indented(2, output.Styled(Style(f.Severity), string(f.Severity)), " ",
-			output.Styled(iostreams.Strong, f.Rule), "  ", f.Subject), output.Indented(4, f.Message))
-		for _, e := range f.Evidence {
-			s.Lines = append(s.Lines, output.Indented(6, "· ", e))
-		}
-		if remedies && f.Remedy != "" {
-			s.Lines = append(s.Lines, output.Indented(4, "→ ", f.Remedy))
-		}
+	for len(findings) > 0 {
+		n := alike(findings)
+		s.Lines = append(s.Lines, lines(findings[:n], remedies)...)
+		findings = findings[n:]
 	}
 	return s
+}
+
+// alike is how many of the first findings differ in their subject alone.
+func alike(findings []finding.Finding) int {
+	first, n := findings[0], 1
+	for n < len(findings) {
+		f := findings[n]
+		if f.Rule != first.Rule || f.Message != first.Message || f.Remedy != first.Remedy ||
+			f.Unevaluated != first.Unevaluated || !slices.Equal(f.Evidence, first.Evidence) {
+			break
+		}
+		n++
+	}
+	return n
+}
+
+func lines(group []finding.Finding, remedies bool) []output.Line {
+	f := group[0]
+	title := []any{output.Styled(Style(f.Severity), string(f.Severity)), " ", output.Styled(iostreams.Strong, f.Rule), "  "}
+	var out []output.Line
+	if len(group) == 1 {
+		out = append(out, output.Indented(2, append(title, f.Subject)...))
+	} else {
+		subjects := make([]string, len(group))
+		for i := range group {
+			subjects[i] = group[i].Subject
+		}
+		out = append(out, output.Indented(2, append(title, fmt.Sprintf("%d subjects", len(group)))...),
+			output.Indented(4, strings.Join(subjects, " ")))
+	}
+	out = append(out, output.Indented(4, f.Message))
+	for _, e := range f.Evidence {
+		out = append(out, output.Indented(6, "· ", e))
+	}
+	if remedies && f.Remedy != "" {
+		out = append(out, output.Indented(4, "→ ", f.Remedy))
+	}
+	return out
 }
 
 // Style is how a severity looks.
