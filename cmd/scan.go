@@ -158,6 +158,8 @@ func (o *scanOptions) Validate() error {
 		return fmt.Errorf("--all-namespaces looks at every cluster: it cannot be combined with %s", o.targets[0])
 	case len(o.clusters()) > 0 && len(o.claims()) > 0:
 		return errors.New("name a cluster or claims, not both")
+	case len(o.claims()) > 0 && o.against != "":
+		return errors.New("--against compares whole clusters: it cannot be combined with pvc/NAME")
 	case len(o.clusters()) > 1:
 		return errors.New("name one cluster, or none for every cluster of the namespace")
 	}
@@ -187,10 +189,11 @@ func (o *scanOptions) Run(ctx context.Context) (any, error) {
 	if result == nil {
 		return nil, err
 	}
+	result.Ignore(o.ignores)
 	if o.before != nil {
+		o.before.Ignore(o.ignores)
 		result.Against(o.before)
 	}
-	result.Ignore(o.ignores)
 	o.tellUnusedExclusions(result)
 	if err != nil {
 		return result, err
@@ -223,6 +226,9 @@ func (o *scanOptions) kubernetes(ctx context.Context) (*scan.Scan, error) {
 	result, err := scan.Kubernetes(ctx, client, scan.Targets{
 		Namespace: client.Namespace(), All: o.all, Clusters: o.clusters(), Claims: o.claims(),
 	}, o.factory.Now(), opts)
+	if errors.Is(err, probe.ErrNoImage) {
+		result = nil // a look without its volumes is not what was asked for
+	}
 	return result, lookError(err)
 }
 

@@ -49,9 +49,10 @@ func Read(r io.Reader) (*Scan, error) {
 	return &s, nil
 }
 
-// Against fills in what has changed since an earlier scan.
+// Against fills in what has changed since an earlier scan. Clusters that this scan was not asked to look at are left
+// out; those it was asked for and did not find are not.
 func (s *Scan) Against(before *Scan) {
-	was, is := factsOf(before), factsOf(s)
+	was, is := factsOf(before, s.covers), factsOf(s, s.covers)
 	s.Changes = &Changes{Since: before.Time, List: []Change{}}
 	for at, now := range is {
 		if old, found := was[at]; !found || old != now {
@@ -69,6 +70,12 @@ func (s *Scan) Against(before *Scan) {
 	})
 }
 
+// covers tells whether the scan was asked to look where a cluster is or was.
+func (s *Scan) covers(c *Cluster) bool {
+	return s.scope.All || (s.scope.Namespace == c.Namespace || c.Namespace == "") &&
+		(len(s.scope.Clusters) == 0 || slices.Contains(s.scope.Clusters, c.Name))
+}
+
 // fact is where something that may change is said.
 type fact struct{ namespace, cluster, subject, what string }
 
@@ -78,10 +85,13 @@ func (f fact) change(before, now string) Change {
 
 // factsOf are the things whose change matters: which volumes there are, what they are bound to, what is on them, what
 // the resources say, and what was found.
-func factsOf(s *Scan) map[fact]string {
+func factsOf(s *Scan, covered func(*Cluster) bool) map[fact]string {
 	facts := map[fact]string{}
 	for i := range s.Clusters {
 		c := &s.Clusters[i]
+		if !covered(c) {
+			continue
+		}
 		put := func(subject, what, value string) {
 			if value != "" {
 				facts[fact{c.Namespace, c.Name, subject, what}] = value

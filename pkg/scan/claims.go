@@ -22,11 +22,25 @@ type claimReader struct {
 	cluster *Cluster
 	// only limits the reading to some claims; nil reads all.
 	only map[string]bool
+
+	// volumes are the cluster's by claim.
+	volumes map[string]*volume.Volume
+	// visits are the errors of whoever visited the volumes.
+	visits []error
 }
 
 // read reads every claim in the way that fits it. What could not be read is told by the volumes themselves; the error
 // is about more than one of them: no image, a look that failed, pods that are left behind, an interrupt.
 func (r *claimReader) read(ctx context.Context) error {
+	r.volumes = map[string]*volume.Volume{}
+	for i := range r.cluster.Volumes {
+		r.volumes[r.cluster.Volumes[i].Claim.Name] = &r.cluster.Volumes[i]
+	}
+	err := r.readAll(ctx)
+	return errors.Join(append(r.visits, err)...)
+}
+
+func (r *claimReader) readAll(ctx context.Context) error {
 	running, rest := r.plan()
 	rest = append(rest, r.readRunning(ctx, running)...)
 	if err := ctx.Err(); err != nil {
@@ -109,7 +123,7 @@ func (r *claimReader) readRunning(ctx context.Context, running []probe.Running) 
 	}
 	for _, o := range outcomes {
 		r.settle(o, Exec)
-		v := r.cluster.claim(o.Claim)
+		v := r.volumes[o.Claim]
 		if v.State == volume.Unread && r.opts.Via == Auto && !isOncePod(v) {
 			again = append(again, o.Claim)
 		}
@@ -181,7 +195,7 @@ func (r *claimReader) byNeeds(claims []string) (groups map[string]*needing, orde
 	groups = map[string]*needing{}
 	for _, name := range claims {
 		pool := ""
-		if s := r.cluster.claim(name).Slot; s != nil {
+		if s := r.volumes[name].Slot; s != nil {
 			pool = s.Pool
 		}
 		n, err := needsOf(r.cluster.Kafka, pool)
@@ -214,13 +228,13 @@ func (r *claimReader) request(n needs, image string) probe.Request {
 // use reads one claim. Each claim has a volume of its own, so that several may be read at once.
 func (r *claimReader) use(via Via) probe.Use {
 	return func(ctx context.Context, claim string, fsys fs.FS) error {
-		return readVolume(ctx, r.cluster.claim(claim), string(via), fsys, r.opts.Visit)
+		return readVolume(ctx, r.volumes[claim], string(via), fsys, r.opts.Visit)
 	}
 }
 
 // settle writes down what became of a claim.
 func (r *claimReader) settle(o probe.Outcome, via Via) {
-	v := r.cluster.claim(o.Claim)
+	v := r.volumes[o.Claim]
 	v.Via = string(via)
 	var unread *probe.UnreadError
 	switch {
@@ -236,6 +250,7 @@ func (r *claimReader) settle(o probe.Outcome, via Via) {
 		}
 	case o.Err != nil: // whoever visited the volume failed, not the reading
 		v.State, v.Reason = volume.Incomplete, o.Err.Error()
+		r.visits = append(r.visits, fmt.Errorf("%s: %w", v.Name, o.Err))
 	case len(o.Problems) > 0 && v.Contents != nil:
 		for _, p := range o.Problems {
 			v.Contents.Problems = append(v.Contents.Problems, logdir.Problem{
@@ -244,13 +259,4 @@ func (r *claimReader) settle(o probe.Outcome, via Via) {
 		}
 		v.State, v.Reason = volume.Incomplete, firstProblem(v.Contents)
 	}
-}
-
-// claim returns the volume of a claim that is among the cluster's.
-func (c *Cluster) claim(name string) *volume.Volume {
-	i := slices.IndexFunc(c.Volumes, func(v volume.Volume) bool { return v.Claim != nil && v.Claim.Name == name })
-	if i < 0 {
-		panic(fmt.Sprintf("claim %q was asked for and is not among the volumes", name)) // a slip in this package
-	}
-	return &c.Volumes[i]
 }

@@ -43,6 +43,7 @@ func Kubernetes(ctx context.Context, client *kube.Client, t Targets, now time.Ti
 	origin := client.Origin()
 	s := &Scan{
 		TypeMeta: output.Meta("Scan"), Time: now.UTC(), Context: origin.Context, Server: origin.Server, Clusters: []Cluster{},
+		scope: t,
 	}
 	if opts.Via != Objects && opts.Via != Exec {
 		s.Operation = opts.Operation

@@ -122,6 +122,9 @@ func imageOf(im *metadata.Image) *volume.Image {
 			for _, broker := range p.ISR {
 				out.InSync[broker]++
 			}
+			for _, broker := range p.ELR { // never in both
+				out.InSync[broker]++
+			}
 		}
 	}
 	for _, r := range im.RemovedTopics(0) {

@@ -33,6 +33,9 @@ type Scan struct {
 	Left        []string `json:"left,omitempty"`
 	// Changes is what is different from an earlier scan, when one was named.
 	Changes *Changes `json:"changes,omitempty"`
+
+	// scope is what was asked for.
+	scope Targets
 }
 
 // Cluster is one Kafka cluster as its objects and volumes show it.

@@ -45,8 +45,9 @@ func (c *Cluster) table(wide bool) output.Document {
 		notes = len(c.Findings) - len(shown)
 	}
 	findings := show.Section("Findings", shown, true)
-	findings.Lines = append(findings.Lines, c.summary(notes)...)
-	return output.Document{c.headline(), {Table: c.volumes(wide)}, c.unreadSection(), c.others(), findings}
+	return output.Document{
+		c.headline(), {Table: c.volumes(wide)}, c.unreadSection(), c.others(), findings, {Lines: c.summary(notes)},
+	}
 }
 
 // headline says which cluster it is and which cluster ID its volumes say.

@@ -51,7 +51,8 @@ type Image struct {
 	End logdir.OffsetAndEpoch `json:"end"`
 	// Brokers are the registered brokers.
 	Brokers []int32 `json:"brokers,omitempty"`
-	// InSync is the number of partitions that have the broker in their in-sync replicas, by broker.
+	// InSync is the number of partitions that have the broker in their in-sync replicas, or in their eligible leader
+	// replicas (KIP-966): what was acknowledged is on both, and both are elected.
 	InSync map[int32]int `json:"inSync,omitempty"`
 	// Users are the principals with SCRAM credentials, quotas or ACLs, without "User:"; sorted.
 	Users []string `json:"users,omitempty"`
