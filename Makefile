@@ -57,7 +57,7 @@ bench: ## Measure against the tools of Kafka and Kubernetes, and write docs/benc
 
 .PHONY: clean
 clean: ## Remove what was built here; caches stay in the user's cache directory
-	rm -rf $(BIN) dist coverage.out
+	rm -rf $(BIN) dist build coverage.out
 
 # The program that runs the tests is built rather than `go run`, which would not pass on signals.
 .PHONY: $(SUITE)

@@ -1,0 +1,191 @@
+// Package schema_test holds the schemas of docs/schema against what commands really print. The validator is not this
+// project's own, so that generator and check do not share a mistake.
+package schema_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/kafkarecover/kafkarecover/cmd"
+	"github.com/kafkarecover/kafkarecover/pkg/exitcode"
+	"github.com/kafkarecover/kafkarecover/pkg/iostreams"
+)
+
+const (
+	schemas = "../../docs/schema"
+	// volume was written by a real broker and controller in one.
+	volume = "../../pkg/kraft/logdir/testdata/single"
+	logDir = volume + "/kafka-log1"
+	// snapshots holds a snapshot with every kind of record.
+	snapshot = "../../pkg/kraft/metadata/testdata/kafka/00000000000000000100-0000000005.checkpoint"
+)
+
+// run is a command and the kind of what it prints.
+type run struct {
+	kind string
+	args []string
+	code exitcode.Code
+}
+
+// runs print every kind that needs no cluster.
+func runs(t *testing.T) []run {
+	t.Helper()
+	empty := t.TempDir()
+	return []run{
+		{"Version", []string{"version"}, exitcode.OK},
+		{"MetadataSummary", []string{"metadata", "summary", "--dir", volume}, exitcode.OK},
+		{"MetadataSummary", []string{"metadata", "summary", snapshot}, exitcode.OK},
+		{"MetadataTopics", []string{"metadata", "topics", "--dir", volume}, exitcode.OK},
+		{"MetadataTopics", []string{"metadata", "topics", snapshot}, exitcode.OK},
+		{"MetadataBrokers", []string{"metadata", "brokers", "--dir", volume}, exitcode.OK},
+		{"MetadataBrokers", []string{"metadata", "brokers", snapshot}, exitcode.OK},
+		{"MetadataUsers", []string{"metadata", "users", snapshot}, exitcode.OK},
+		{"MetadataACLs", []string{"metadata", "acls", snapshot}, exitcode.OK},
+		{"MetadataConfigs", []string{"metadata", "configs", snapshot}, exitcode.OK},
+		{"MetadataGroups", []string{"metadata", "groups", "--dir", volume}, exitcode.OK},
+		{"MetadataQuorum", []string{"metadata", "quorum", "--dir", volume}, exitcode.OK},
+		// The volume holds only some of the partitions its log tells of.
+		{"MetadataVerify", []string{"metadata", "verify", "--dir", volume}, exitcode.Refused},
+		{"MetadataDiff", []string{"metadata", "diff", snapshot, logDir}, exitcode.Refused},
+		{"PartitionList", []string{"partition", "ls", "--dir", volume}, exitcode.OK},
+		{"PartitionVerify", []string{"partition", "verify", "--dir", volume}, exitcode.OK},
+		{"StorageInfo", []string{"storage", "info", "--dir", volume}, exitcode.OK},
+		{
+			"StorageFormat", []string{
+				"storage", "format", "--dir", filepath.Join(empty, "log"), "--cluster-id", "AAAAAAAAAAAAAAAAAAAAAA",
+				"--node-id", "1", "--release-version", "4.2",
+			}, exitcode.OK,
+		},
+		{"VolumeFiles", []string{"volume", "ls", "--dir", volume}, exitcode.OK},
+		{
+			"VolumeCopy", []string{"volume", "get", "--dir", volume, "kafka-log1/meta.properties", filepath.Join(empty, "copy")},
+			exitcode.OK,
+		},
+		{"Scan", []string{"scan", "--dir", volume, "--fail-on", "never"}, exitcode.OK},
+	}
+}
+
+// onCluster are the kinds that only commands on a cluster print.
+func onCluster() []string { return []string{"Leftovers", "Protection", "Restore", "Unprotection"} }
+
+func TestOutputsFollowTheirSchemas(t *testing.T) {
+	for _, r := range runs(t) {
+		t.Run(strings.Join(r.args[:min(2, len(r.args))], " "), func(t *testing.T) {
+			value := execute(t, r)
+			if got := value["kind"]; got != r.kind {
+				t.Errorf("kind is %v, want %s", got, r.kind)
+			}
+			if err := compile(t, r.kind, false).Validate(value); err != nil {
+				t.Errorf("against the schema: %v", err)
+			}
+			if err := compile(t, r.kind, true).Validate(value); err != nil {
+				t.Errorf("against the schema, without fields it does not name: %v", err)
+			}
+		})
+	}
+}
+
+func TestEveryKindIsTried(t *testing.T) {
+	tried := onCluster()
+	for _, r := range runs(t) {
+		tried = append(tried, r.kind)
+	}
+	entries, err := os.ReadDir(schemas)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if kind := strings.TrimSuffix(e.Name(), ".json"); !slices.Contains(tried, kind) {
+			t.Errorf("no command is run that prints %s", kind)
+		}
+	}
+}
+
+// TestTheStrictFormRefusesUnknownFields proves that the check above can fail.
+func TestTheStrictFormRefusesUnknownFields(t *testing.T) {
+	value := execute(t, run{"Version", []string{"version"}, exitcode.OK})
+	value["surprise"] = true
+	if compile(t, "Version", false).Validate(value) != nil {
+		t.Error("the published schema must let later fields pass")
+	}
+	if compile(t, "Version", true).Validate(value) == nil {
+		t.Error("the strict form lets an unknown field pass")
+	}
+	delete(value, "surprise")
+	delete(value, "go")
+	if compile(t, "Version", false).Validate(value) == nil {
+		t.Error("a required field may be missing")
+	}
+}
+
+func execute(t *testing.T, r run) map[string]any {
+	t.Helper()
+	home := t.TempDir()
+	t.Setenv("HOME", home)
+	t.Setenv("XDG_CONFIG_HOME", home)
+	t.Setenv("XDG_STATE_HOME", home)
+	streams, _, out, errOut := iostreams.Test()
+	args := append(append([]string{"kafkarecover"}, r.args...), "-o", "json")
+	if code := cmd.Main(context.Background(), args, streams); code != r.code {
+		t.Fatalf("exit code %d, want %d: %s", code, r.code, errOut)
+	}
+	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(out.Bytes()))
+	if err != nil {
+		t.Fatalf("no JSON: %v\n%s", err, out)
+	}
+	object, ok := value.(map[string]any)
+	if !ok {
+		t.Fatalf("no object: %s", out)
+	}
+	return object
+}
+
+// compile reads the schema of a kind. The strict form lets no object have fields that the schema does not name.
+func compile(t *testing.T, kind string, strict bool) *jsonschema.Schema {
+	t.Helper()
+	content, err := os.ReadFile(filepath.Join(schemas, kind+".json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var document any
+	if err := json.Unmarshal(content, &document); err != nil {
+		t.Fatal(err)
+	}
+	if strict {
+		closeObjects(document)
+	}
+	compiler := jsonschema.NewCompiler()
+	compiler.AssertFormat()
+	if err := compiler.AddResource(kind+".json", document); err != nil {
+		t.Fatal(err)
+	}
+	s, err := compiler.Compile(kind + ".json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func closeObjects(node any) {
+	switch node := node.(type) {
+	case map[string]any:
+		if _, isObject := node["properties"].(map[string]any); isObject && node["additionalProperties"] == nil {
+			node["additionalProperties"] = false
+		}
+		for _, below := range node {
+			closeObjects(below)
+		}
+	case []any:
+		for _, below := range node {
+			closeObjects(below)
+		}
+	}
+}
