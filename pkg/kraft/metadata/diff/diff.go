@@ -198,8 +198,8 @@ func collect(im *metadata.Image, hide bool) map[string]object {
 	}
 	for _, c := range im.Controllers() {
 		out["controller/"+strconv.Itoa(int(c.ID))] = object{
-			{name: "incarnationId", value: c.IncarnationID.String()}, {name: "endPoints", value: fmt.Sprint(c.EndPoints)},
-			{name: "features", value: fmt.Sprint(c.Features)},
+			{name: "incarnationId", value: c.IncarnationID.String()}, {name: "endPoints", value: anyOrder(c.EndPoints)},
+			{name: "features", value: anyOrder(c.Features)},
 		}
 	}
 	for _, r := range im.ConfigResources() {
@@ -236,11 +236,22 @@ func brokerObject(b *metadata.Broker) object {
 		{name: "fenced", value: strconv.FormatBool(b.Fenced)},
 		{name: "inControlledShutdown", value: strconv.FormatBool(b.InControlledShutdown)},
 		{name: "rack", value: rack},
-		{name: "endPoints", value: fmt.Sprint(b.EndPoints)},
-		{name: "features", value: fmt.Sprint(b.Features)},
+		{name: "endPoints", value: anyOrder(b.EndPoints)},
+		{name: "features", value: anyOrder(b.Features)},
 		{name: "logDirs", value: fmt.Sprint(b.LogDirs)},
 		{name: "cordonedLogDirs", value: fmt.Sprint(b.CordonedLogDirs)},
 	}
+}
+
+// anyOrder shows a list whose order means nothing: Kafka keeps listeners and features in maps, so that a snapshot may
+// hold them in another order than the record that registered them (BrokerRegistration, ControllerRegistration).
+func anyOrder[T any](list []T) string {
+	texts := make([]string, len(list))
+	for i, one := range list {
+		texts[i] = fmt.Sprint(one)
+	}
+	slices.Sort(texts)
+	return fmt.Sprint(texts)
 }
 
 // identities lists users, tokens and ACLs.
