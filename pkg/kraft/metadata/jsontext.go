@@ -137,8 +137,11 @@ func jsonEscape(b []byte, c byte) []byte {
 }
 
 // malformed is how many bytes Java's UTF-8 decoder replaces by one U+FFFD at the start of s: the longest prefix that
-// could have begun a character.
+// could have begun a character, or the three bytes of half a surrogate pair.
 func malformed(s string) int {
+	if len(s) > 2 && s[0] == 0xED && s[1] >= 0xA0 && s[1] <= 0xBF && s[2]&0xC0 == 0x80 {
+		return 3
+	}
 	lowest, highest, want := byte(0x80), byte(0xBF), 0
 	switch c := s[0]; {
 	case c >= 0xC2 && c <= 0xDF:

@@ -1,6 +1,8 @@
 package metadata_test
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"reflect"
@@ -103,6 +105,12 @@ func roundTrip(t *testing.T, rec metadata.Record) bool {
 	again, err := back.Append(nil)
 	if err != nil || string(again) != string(value) {
 		t.Errorf("%s version %d: encoded again as %x, want %x (%v)", rec.Message.Type(), rec.Version, again, value, err)
+	}
+	for _, redact := range []bool{false, true} {
+		text := back.AppendJSON(nil, redact)
+		if !json.Valid(text) || !bytes.Equal(text, rec.AppendJSON(nil, redact)) {
+			t.Errorf("%s version %d prints %s", rec.Message.Type(), rec.Version, text)
+		}
 	}
 	for cut := range value {
 		short := metadata.Decode(value[:cut])

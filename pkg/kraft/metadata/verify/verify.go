@@ -120,27 +120,18 @@ func (r *Result) log(fsys fs.FS, subject, dir string) (*metadata.Image, error) {
 	if err != nil {
 		return nil, err //nolint:wrapcheck // names the directory
 	}
-	for _, f := range files {
-		r.Files++
-		problems, err := metadata.Walk(fsys, f.Name, batch.Limits{}, func(*metadata.Entry) error {
-			r.Records++
-			return nil
-		})
-		if err != nil {
-			r.add(Error, "unreadable", subject+"/"+path.Base(f.Name), "", "%v", err)
-		}
-		for _, p := range problems {
-			r.add(Error, "damaged-"+string(f.Kind), subject+"/"+path.Base(f.Name),
-				"use another node's copy of the metadata log", "%s", p.Message)
-		}
+	im, err := metadata.ReadImage(fsys, dir, metadata.ReadOptions{})
+	if err != nil && !errors.Is(err, metadata.ErrNoMetadata) {
+		return nil, err //nolint:wrapcheck // names the directory
+	}
+	none := err != nil
+	for i, f := range files {
+		last := i+1 == len(files) || files[i+1].Kind != metadata.Segment
+		r.file(fsys, subject, f, last && !none && im.Report().Torn)
 	}
 	r.snapshots(fsys, subject, dir, files)
-	im, err := metadata.ReadImage(fsys, dir, metadata.ReadOptions{})
-	if errors.Is(err, metadata.ErrNoMetadata) {
+	if none {
 		return nil, nil
-	}
-	if err != nil {
-		return nil, err //nolint:wrapcheck // names the directory
 	}
 	report := im.Report()
 	for _, p := range report.Problems {
@@ -156,6 +147,25 @@ func (r *Result) log(fsys fs.FS, subject, dir string) (*metadata.Image, error) {
 			t.Name, t.Offset, t.Records)
 	}
 	return im, nil
+}
+
+// file walks one file. The torn tail of the last segment is told of once, as what it is.
+func (r *Result) file(fsys fs.FS, subject string, f metadata.File, torn bool) {
+	r.Files++
+	at := subject + "/" + path.Base(f.Name)
+	problems, err := metadata.Walk(fsys, f.Name, batch.Limits{}, func(*metadata.Entry) error {
+		r.Records++
+		return nil
+	})
+	if err != nil {
+		r.add(Error, "unreadable", at, "", "%v", err)
+	}
+	if torn && f.Kind == metadata.Segment && len(problems) > 0 {
+		problems = problems[:len(problems)-1]
+	}
+	for _, p := range problems {
+		r.add(Error, "damaged-"+string(f.Kind), at, "use another node's copy of the metadata log", "%s", p.Message)
+	}
 }
 
 // snapshots holds each snapshot against the log and the snapshot before it, where the log still reaches back so far.
