@@ -10,6 +10,7 @@ import (
 // commands are the verbs, in no particular order: help sorts them within their groups.
 func commands(f *Factory) []*cobra.Command {
 	return []*cobra.Command{
+		newExplainCmd(f),
 		newMetadataCmd(f),
 		newPartitionCmd(f),
 		newStorageCmd(f),
@@ -42,6 +43,7 @@ func Results() []any {
 		&VolumeFiles{},
 		&recovery.Result{},
 		&scan.Scan{},
+		&Rules{},
 		&Version{},
 	}
 }
