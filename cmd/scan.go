@@ -54,6 +54,7 @@ type scanOptions struct {
 	ignore  []string
 	exclude []string
 	against string
+	deep    bool
 
 	ignores []finding.Lift
 	before  *scan.Scan
@@ -88,6 +89,8 @@ func (o *scanOptions) addFlags(cmd *cobra.Command) {
 	flags.StringArrayVar(&o.ignore, "ignore", nil, "Leave out findings of a rule: `RULE[=SUBJECT]`; may be repeated")
 	flags.StringArrayVar(&o.exclude, "exclude", nil,
 		"Judge as if the volume of this `CLAIM` were lost; may be repeated")
+	flags.BoolVar(&o.deep, "deep", false,
+		"Hold the metadata logs of all volumes against each other and against the partitions too")
 	flags.StringVar(&o.against, "against", "", "Say what changed since an earlier scan, the `FILE` that -o json gave")
 	o.read.addFlags(cmd)
 	completeFlag(cmd, "fail-on", o.failOn.allowed...)
@@ -154,6 +157,8 @@ func (o *scanOptions) Validate() error {
 		return errors.New("--dir reads a folder: it cannot be combined with --all-namespaces")
 	case o.dir != "" && o.read.via.value != string(scan.Auto):
 		return errors.New("--dir reads a folder: it cannot be combined with --via")
+	case o.deep && o.read.via.value == string(scan.Objects):
+		return errors.New("--deep reads volumes: it cannot be combined with --via objects")
 	case o.all && len(o.targets) > 0:
 		return fmt.Errorf("--all-namespaces looks at every cluster: it cannot be combined with %s", o.targets[0])
 	case len(o.clusters()) > 0 && len(o.claims()) > 0:
@@ -203,7 +208,7 @@ func (o *scanOptions) Run(ctx context.Context) (any, error) {
 
 func (o *scanOptions) folder(ctx context.Context) (*scan.Scan, error) {
 	result, err := scan.Folder(ctx, o.dir, o.factory.Now(), scan.Options{
-		Parallel: o.read.parallel, Excluded: o.excluded("dir/"),
+		Parallel: o.read.parallel, Excluded: o.excluded("dir/"), Deep: o.deep,
 	})
 	if errors.Is(err, volume.ErrNoVolume) || errors.Is(err, fs.ErrNotExist) {
 		return nil, exitcode.With(exitcode.NotFound, err)
@@ -222,7 +227,7 @@ func (o *scanOptions) kubernetes(ctx context.Context) (*scan.Scan, error) {
 	}
 	opts, settle := o.factory.lookOptions(operation, &o.read)
 	defer settle()
-	opts.Excluded = o.excluded("pvc/")
+	opts.Excluded, opts.Deep = o.excluded("pvc/"), o.deep
 	result, err := scan.Kubernetes(ctx, client, scan.Targets{
 		Namespace: client.Namespace(), All: o.all, Clusters: o.clusters(), Claims: o.claims(),
 	}, o.factory.Now(), opts)
@@ -281,7 +286,7 @@ func (o *scanOptions) verdict(s *scan.Scan) error {
 	for i := range s.Clusters {
 		c := &s.Clusters[i]
 		reasons = append(reasons, c.Changed...)
-		failing += len(c.Failing(o.limit()))
+		failing += c.Failing(o.limit())
 		unread += c.Unread()
 		incomplete = incomplete || c.Incomplete()
 	}

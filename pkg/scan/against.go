@@ -70,9 +70,9 @@ func (s *Scan) Against(before *Scan) {
 	})
 }
 
-// covers tells whether the scan was asked to look where a cluster is or was.
+// covers tells whether the scan was asked to look where a cluster is or was. A folder is all there is to it.
 func (s *Scan) covers(c *Cluster) bool {
-	return s.scope.All || (s.scope.Namespace == c.Namespace || c.Namespace == "") &&
+	return s.scope.All || s.scope.Namespace == "" || (s.scope.Namespace == c.Namespace || c.Namespace == "") &&
 		(len(s.scope.Clusters) == 0 || slices.Contains(s.scope.Clusters, c.Name))
 }
 

@@ -22,8 +22,17 @@ func Folder(ctx context.Context, path string, now time.Time, opts Options) (*Sca
 	defer func() { _ = folder.Close() }() // nothing was written
 	s := &Scan{TypeMeta: output.Meta("Scan"), Time: now.UTC(), Dir: path, Left: folder.Left}
 	c := Cluster{Dir: path, Name: commonCluster(folder.Volumes), Volumes: folder.Volumes}
+	var deep deepReader
+	if opts.Deep {
+		opts.Visit = deep.visiting(opts.Visit)
+	}
 	if err := readFolder(ctx, folder, opts); err != nil {
 		return nil, err
+	}
+	if opts.Deep {
+		if c.Deep, err = deep.judge(); err != nil {
+			return nil, err
+		}
 	}
 	c.judge(opts)
 	s.Clusters = []Cluster{c}

@@ -2,6 +2,7 @@ package scan
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -23,9 +24,27 @@ func Look(ctx context.Context, client *kube.Client, namespace, name string, opts
 		return nil, err
 	}
 	c := live.pick(name)
-	err = (&claimReader{client: client, opts: opts, live: live, cluster: c}).read(ctx)
-	c.judge(opts)
+	err = readCluster(ctx, claimReader{client: client, opts: opts, live: live, cluster: c})
 	return c, err
+}
+
+// readCluster reads the claims of a cluster and judges what was read.
+func readCluster(ctx context.Context, r claimReader) (err error) {
+	defer func() { r.cluster.judge(r.opts) }()
+	if !r.opts.Deep || r.opts.Via == Objects {
+		return r.read(ctx)
+	}
+	deep, err := newDeepReader(r.opts.TempDir)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, deep.close()) }()
+	r.opts.Visit = deep.visiting(r.opts.Visit)
+	if err := r.read(ctx); err != nil {
+		return err
+	}
+	r.cluster.Deep, err = deep.judge()
+	return err
 }
 
 // Targets say what of one or all namespaces to look at. Without clusters and claims it is every cluster found.
@@ -79,8 +98,7 @@ func (s *Scan) namespace(ctx context.Context, client *kube.Client, ns string, t 
 		return err
 	}
 	for _, c := range clusters {
-		err := (&claimReader{client: client, opts: opts, live: live, cluster: c, only: only}).read(ctx)
-		c.judge(opts)
+		err := readCluster(ctx, claimReader{client: client, opts: opts, live: live, cluster: c, only: only})
 		if only != nil {
 			c.keep(only)
 		}

@@ -44,6 +44,10 @@ type Options struct {
 	// TempDir is where large files are spooled; empty is the system's.
 	TempDir string
 
+	// Deep holds the metadata logs of all volumes against each other and against the partitions. Logs of claims are
+	// copied to TempDir for it.
+	Deep bool
+
 	// Excluded are volumes given up, by name; ClusterID is the ID a person named. The rules judge with both.
 	Excluded  map[string]bool
 	ClusterID string

@@ -1,7 +1,6 @@
 package scan
 
 import (
-	"slices"
 	"time"
 
 	"github.com/kafkarecover/kafkarecover/pkg/exitcode"
@@ -56,6 +55,8 @@ type Cluster struct {
 	// Findings are all; Ignored counts those that --ignore left out of them.
 	Findings []finding.Finding `json:"findings"`
 	Ignored  int               `json:"ignored,omitempty"`
+	// Deep is nil unless it was asked for.
+	Deep *Deep `json:"deep,omitempty"`
 	// VolumesForbidden tells that PersistentVolumes may not be listed, so that reclaim policies were not checked.
 	VolumesForbidden bool `json:"volumesForbidden,omitempty"`
 	// Unlisted are kinds of objects that may not be listed.
@@ -119,7 +120,7 @@ func (s *Scan) Code(limit finding.Severity) exitcode.Code {
 
 func (c *Cluster) code(limit finding.Severity) exitcode.Code {
 	switch {
-	case len(c.Changed) > 0, len(c.Failing(limit)) > 0:
+	case len(c.Changed) > 0, c.Failing(limit) > 0:
 		return exitcode.Refused
 	case c.Incomplete():
 		return exitcode.Incomplete
@@ -127,11 +128,15 @@ func (c *Cluster) code(limit finding.Severity) exitcode.Code {
 	return exitcode.OK
 }
 
-// Failing returns the findings at or above the limit of --fail-on.
-func (c *Cluster) Failing(limit finding.Severity) []finding.Finding {
-	return slices.DeleteFunc(slices.Clone(c.Findings), func(f finding.Finding) bool {
-		return !fails(f, limit)
-	})
+// Failing counts what is at or above the limit of --fail-on: findings, and what a deep look found.
+func (c *Cluster) Failing(limit finding.Severity) int {
+	n := c.Deep.fails(limit)
+	for _, f := range c.Findings {
+		if fails(f, limit) {
+			n++
+		}
+	}
+	return n
 }
 
 // fails tells whether a finding counts for --fail-on. One that could not be judged counts as an incomplete look.

@@ -10,6 +10,7 @@ import (
 	"github.com/kafkarecover/kafkarecover/pkg/finding/show"
 	"github.com/kafkarecover/kafkarecover/pkg/iostreams"
 	"github.com/kafkarecover/kafkarecover/pkg/kraft/logdir"
+	"github.com/kafkarecover/kafkarecover/pkg/kraft/metadata"
 	"github.com/kafkarecover/kafkarecover/pkg/output"
 	"github.com/kafkarecover/kafkarecover/pkg/volume"
 )
@@ -45,9 +46,9 @@ func (c *Cluster) table(wide bool) output.Document {
 		notes = len(c.Findings) - len(shown)
 	}
 	findings := show.Section("Findings", shown, true)
-	return output.Document{
-		c.headline(), {Table: c.volumes(wide)}, c.unreadSection(), c.others(), findings, {Lines: c.summary(notes)},
-	}
+	doc := output.Document{c.headline(), {Table: c.volumes(wide)}, c.unreadSection(), c.others(), findings}
+	doc = append(doc, c.Deep.document(wide)...)
+	return append(doc, output.Section{Lines: c.summary(notes)})
 }
 
 // headline says which cluster it is and which cluster ID its volumes say.
@@ -59,7 +60,7 @@ func (c *Cluster) headline() output.Section {
 	switch {
 	case len(c.Groups) == 1 && c.ClusterID != "":
 		s.Lines = append(s.Lines, output.Indented(2, "cluster ID ", output.Styled(iostreams.Strong, c.ClusterID),
-			fmt.Sprintf(", said by %d log directories, none disagrees", len(c.Groups[0].Dirs))))
+			", said by "+count(len(c.Groups[0].Dirs), "log directory", "log directories")+", none disagrees"))
 	case len(c.Groups) > 0:
 		s.Lines = append(s.Lines, output.Indented(2, output.Styled(iostreams.Worst, "the volumes say different cluster IDs:")))
 		for _, g := range c.Groups {
@@ -71,7 +72,23 @@ func (c *Cluster) headline() output.Section {
 	if c.Kafka != nil {
 		s.Lines = append(s.Lines, output.Indented(2, c.statusID()))
 	}
+	if v := c.newest(); v != nil {
+		s.Lines = append(s.Lines, output.Indented(2, fmt.Sprintf("metadata.version %s, %s, by the metadata log of %s",
+			metadata.Version(v.MetadataVersion), count(v.Topics, "topic", "topics"), v.Name)))
+	}
 	return s
+}
+
+// newest is the volume whose metadata log goes furthest, or nil.
+func (c *Cluster) newest() *volume.Volume {
+	var best *volume.Volume
+	for i := range c.Volumes {
+		v := &c.Volumes[i]
+		if v.Image != nil && (best == nil || v.Image.End.Compare(best.Image.End) > 0) {
+			best = v
+		}
+	}
+	return best
 }
 
 // statusID says what the operator goes by, beside what the volumes say.
@@ -205,6 +222,14 @@ func number(n int) string {
 	return strconv.Itoa(n)
 }
 
+// count counts things.
+func count(n int, one, several string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return strconv.Itoa(n) + " " + several
+}
+
 func stateStyle(s volume.ReadState) iostreams.Style {
 	switch s {
 	case volume.Unread:
@@ -268,9 +293,9 @@ func (c *Cluster) others() output.Section {
 
 // summary counts what was found.
 func (c *Cluster) summary(notes int) []output.Line {
-	count := map[finding.Severity]int{}
+	found := map[finding.Severity]int{}
 	for _, f := range c.Findings {
-		count[f.Severity]++
+		found[f.Severity]++
 	}
 	read := 0
 	for i := range c.Volumes {
@@ -278,10 +303,10 @@ func (c *Cluster) summary(notes int) []output.Line {
 			read++
 		}
 	}
-	text := fmt.Sprintf("%d of %d volumes read", read, len(c.Volumes))
+	text := fmt.Sprintf("%d of %s read", read, count(len(c.Volumes), "volume", "volumes"))
 	for _, s := range finding.Severities() {
-		if count[s] > 0 {
-			text += fmt.Sprintf(", %d %s", count[s], s)
+		if found[s] > 0 {
+			text += fmt.Sprintf(", %d %s", found[s], s)
 		}
 	}
 	if len(c.Findings) == 0 {
@@ -289,10 +314,11 @@ func (c *Cluster) summary(notes int) []output.Line {
 	}
 	lines := []output.Line{output.Text(text)}
 	if notes > 0 {
-		lines = append(lines, output.Text(fmt.Sprintf("%d notes of severity info are shown with -o wide", notes)))
+		lines = append(lines, output.Text("shown with -o wide: "+count(notes, "note", "notes")+" of severity info"))
 	}
 	if c.Ignored > 0 {
-		lines = append(lines, output.Text(fmt.Sprintf("%d findings left out by --ignore; they still refuse a restore", c.Ignored)))
+		lines = append(lines, output.Text(
+			"left out by --ignore: "+count(c.Ignored, "finding", "findings")+"; what refuses a restore still does"))
 	}
 	return lines
 }
@@ -319,8 +345,8 @@ func (s *Scan) looseSection() output.Section {
 func (s *Scan) leftOut() output.Section {
 	var section output.Section
 	if s.OtherClaims > 0 {
-		section.Lines = append(section.Lines, output.Text(fmt.Sprintf(
-			"%d other claims left out: no data of Kafka brokers or controllers", s.OtherClaims)))
+		section.Lines = append(section.Lines, output.Text(
+			"left out: "+count(s.OtherClaims, "other claim", "other claims")+" without data of Kafka brokers or controllers"))
 	}
 	if len(s.Left) > 0 {
 		section.Lines = append(section.Lines, output.Text("left out, no volumes: "+strings.Join(s.Left, " ")))
