@@ -1,5 +1,5 @@
-// Command gen writes what is derived from the command line and its results: docs/commands, docs/schema and
-// docs/schema.md, and for releases man pages and completions. It owns those files; nothing else may write them.
+// Command gen writes what is derived from the command line and its results: docs/commands, docs/schema, docs/schema.md
+// and docs/rules.md, and for releases man pages and completions. It owns those files; nothing else may write them.
 //
 //	go run ./internal/gen                            writes the documentation
 //	go run ./internal/gen -check                     says what of it is stale
@@ -19,6 +19,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kafkarecover/kafkarecover/cmd"
+	"github.com/kafkarecover/kafkarecover/internal/gen/rules"
 	"github.com/kafkarecover/kafkarecover/pkg/iostreams"
 )
 
@@ -63,6 +64,7 @@ func documentation(root string) (files, error) {
 	each(newRoot(program), func(c *cobra.Command) {
 		docs["commands/"+fileName(c, "_")+".md"] = markdown(c)
 	})
+	docs["rules.md"] = rules.Page()
 	schemas, err := schemaFiles(root, cmd.Results())
 	if err != nil {
 		return nil, err

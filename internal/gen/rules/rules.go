@@ -11,7 +11,7 @@ import (
 const head = `# Rules
 
 What ` + "`kafkarecover scan`" + ` can find, and what ` + "`kafkarecover restore`" + ` refuses on. This page is generated from
-` + "`pkg/finding`" + ` (` + "`go test ./internal/gen/rules -update`" + `); ` + "`kafkarecover explain RULE`" + ` prints the same of one rule.
+` + "`pkg/finding`" + ` (` + "`make generate`" + `); ` + "`kafkarecover explain RULE`" + ` prints the same of one rule.
 
 A rule that *refuses* keeps restore from going on until ` + "`--accept RULE=SUBJECT`" + ` lifts it for one subject; one that refuses
 *always* cannot be lifted. A rule that refuses and could not be evaluated refuses too. ` + "`--ignore RULE[=SUBJECT]`" + ` hides
