@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -194,22 +195,25 @@ func (l *PartitionList) Table(wide bool) output.Document {
 	rows := make([][]output.Cell, 0, len(l.Partitions))
 	for i := range l.Partitions {
 		p := &l.Partitions[i]
-		state := string(p.State)
-		if p.State == logdir.PartitionCurrent {
-			state = ""
-		}
-		row := output.Row(p.Topic, p.Partition.Partition, state, p.Start, p.End, p.SegmentCount, progress.Size(p.Bytes),
-			millisText(p.Newest), p.Volume)
+		row := output.Row(p.Dir, p.Start, p.End, progress.Size(p.Bytes), secondsText(p.Newest), p.Volume)
 		if wide {
-			row = append(row, output.Row(p.LogDir, dash(p.TopicID), p.Epoch, millisText(p.Oldest))...)
+			row = append(row, output.Row(p.LogDir, p.State, p.SegmentCount, p.Epoch, secondsText(p.Oldest), dash(p.TopicID))...)
 		}
 		rows = append(rows, row)
 	}
-	names := []string{"~TOPIC", ">PARTITION", "STATE", ">START", ">END", ">SEGMENTS", ">SIZE", "LAST", "VOLUME"}
+	names := []string{"~PARTITION", ">START", ">END", ">SIZE", "LAST", "~VOLUME"}
 	if wide {
-		names = append(names, "DIRECTORY", "TOPIC ID", ">EPOCH", "FIRST")
+		names = append(names, "DIRECTORY", "STATE", ">SEGMENTS", ">EPOCH", "FIRST", "TOPIC ID")
 	}
 	return tableOf(output.Columns(names...), rows)
+}
+
+// secondsText is a time as a list shows it.
+func secondsText(ms int64) string {
+	if ms <= 0 {
+		return "-"
+	}
+	return time.UnixMilli(ms).UTC().Format(time.RFC3339)
 }
 
 func (l *PartitionList) segmentTable() output.Document {
@@ -220,14 +224,14 @@ func (l *PartitionList) segmentTable() output.Document {
 		for k := range p.Segments {
 			s := &p.Segments[k]
 			rows = append(rows, output.Row(p.Volume+"/"+s.Name, s.Start, s.End, s.Batches, s.Records,
-				progress.Size(s.Size), joined(s.Codecs), millisText(s.Oldest), millisText(s.Newest)))
+				progress.Size(s.Size), joined(s.Codecs), secondsText(s.Newest)))
 			if s.Problem != "" {
 				notes.Lines = append(notes.Lines, output.Text(s.Problem))
 			}
 		}
 	}
 	return output.Document{{Table: &output.Table{Columns: output.Columns("~SEGMENT", ">START", ">END", ">BATCHES",
-		">RECORDS", ">SIZE", "CODEC", "FIRST", "LAST"), Rows: rows}}, notes}
+		">RECORDS", ">SIZE", "CODEC", "LAST"), Rows: rows}}, notes}
 }
 
 // Names implements output.Namer.

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"path"
 	"strconv"
 
 	"github.com/spf13/cobra"
@@ -109,15 +110,15 @@ func (i *StorageInfo) Table(wide bool) output.Document {
 				node = strconv.Itoa(int(*m.NodeID))
 			}
 		}
-		row := output.Row(d.Volume, d.Path, state, node, cluster, directory, yes(d.HasMetadata))
+		row := output.Row(path.Join(d.Volume, d.Path), state, node, cluster, directory)
 		if wide {
-			row = append(row, output.Row(d.Partitions, yes(d.HasBootstrap), version)...)
+			row = append(row, output.Row(yes(d.HasMetadata), d.Partitions, yes(d.HasBootstrap), version)...)
 		}
 		rows = append(rows, row)
 	}
-	names := []string{"~VOLUME", "DIRECTORY", "STATE", ">NODE", "~CLUSTER ID", "~DIRECTORY ID", "METADATA"}
+	names := []string{"~DIRECTORY", "STATE", ">NODE", "CLUSTER ID", "DIRECTORY ID"}
 	if wide {
-		names = append(names, ">PARTITIONS", "BOOTSTRAP", ">VERSION")
+		names = append(names, "METADATA", ">PARTITIONS", "BOOTSTRAP", ">VERSION")
 	}
 	problems := output.Section{}
 	for _, p := range i.Problems {

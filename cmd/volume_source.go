@@ -99,7 +99,10 @@ func (s *volumeSource) openNarrow(name string) (bool, error) {
 		dir, file = filepath.Dir(full), filepath.Base(full)
 	}
 	_, ok := logdir.ParsePartitionDir(filepath.Base(dir))
-	if ok && file == "" {
+	switch {
+	case ok && file != "":
+		ok = strings.HasSuffix(file, ".log")
+	case ok:
 		segments, err := filepath.Glob(filepath.Join(quoteGlob(dir), "*.log"))
 		ok = err == nil && len(segments) > 0
 	}
