@@ -84,7 +84,7 @@ EXIT STATUS
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.PersistentFlags().StringVar(&c.cache, "cache", "",
 		"directory of what was made before\n(default ~/.cache/kafkarecover/kafka)")
-	root.AddCommand(newImage(c), newLibs(c))
+	root.AddCommand(newImage(c), newLibs(c), newVolumes(c))
 	return root
 }
 

@@ -1,0 +1,32 @@
+package main
+
+import (
+	"errors"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kafkarecover/kafkarecover/test/kafka/fixture"
+)
+
+func newVolumes(c *common) *cobra.Command {
+	var out string
+	cmd := &cobra.Command{
+		Use:   "volumes --out DIR [FIXTURE...]",
+		Short: "Run real clusters, end them, and pack their volumes",
+		Long: `Run real clusters on the loopback interface (127.0.0.20 and up), end them, and pack their volumes and
+what Kafka's own programs say about them. testdata/volumes was made with it. IDs of topics and
+directories, and times, are new each time; everything else stays.`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if out == "" {
+				return usageError{errors.New("--out is required")}
+			}
+			store, err := c.store(cmd)
+			if err != nil {
+				return err
+			}
+			return fixture.Generate(cmd.Context(), store, out, args...)
+		},
+	}
+	cmd.Flags().StringVar(&out, "out", "", "directory to write to")
+	return cmd
+}
