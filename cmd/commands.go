@@ -3,6 +3,9 @@ package cmd
 import (
 	"github.com/spf13/cobra"
 
+	"github.com/kafkarecover/kafkarecover/pkg/leftover"
+	"github.com/kafkarecover/kafkarecover/pkg/output"
+	"github.com/kafkarecover/kafkarecover/pkg/protect"
 	"github.com/kafkarecover/kafkarecover/pkg/recovery"
 	"github.com/kafkarecover/kafkarecover/pkg/scan"
 )
@@ -10,12 +13,15 @@ import (
 // commands are the verbs, in no particular order: help sorts them within their groups.
 func commands(f *Factory) []*cobra.Command {
 	return []*cobra.Command{
+		newCleanupCmd(f),
 		newExplainCmd(f),
 		newMetadataCmd(f),
 		newPartitionCmd(f),
 		newStorageCmd(f),
 		newVolumeCmd(f),
 		newOptionsCmd(),
+		newProtectCmd(f),
+		newUnprotectCmd(f),
 		newRestoreCmd(f),
 		newScanCmd(f),
 		newVersionCmd(f),
@@ -41,7 +47,10 @@ func Results() []any {
 		&StorageInfo{},
 		&VolumeCopy{},
 		&VolumeFiles{},
-		&recovery.Result{},
+		&leftover.Result{TypeMeta: output.Meta("Leftovers")},
+		&protect.Result{TypeMeta: output.Meta("Protection")},
+		&protect.Unprotection{TypeMeta: output.Meta("Unprotection")},
+		&recovery.Result{TypeMeta: output.Meta("Restore")},
 		&scan.Scan{},
 		&Rules{},
 		&Version{},

@@ -111,10 +111,13 @@ func TestUnprotectRefuses(t *testing.T) {
 		"a claim not there":  {func(g *ground) { g.leave(oneClaim, "Bound", "Retain") }, "Delete", "is not there"},
 		"no record":          {bound(func(_, _ kubetest.Object) {}), "", "--to"},
 		"volume Terminating": {bound(func(pv, _ kubetest.Object) { terminating(pv, "x") }), "Delete", "being deleted"},
-		"claim Terminating":  {bound(func(_, pvc kubetest.Object) { terminating(pvc, "x") }), "Delete", "claim is being deleted"},
-		"a claim made anew":  {bound(func(_, pvc kubetest.Object) { metaOf(pvc)["uid"] = "new" }), "Delete", "is not there"},
+		"claim Terminating": {
+			bound(func(_, pvc kubetest.Object) { terminating(pvc, "x") }), "Delete", "claim is being deleted",
+		},
+		"a claim made anew": {bound(func(_, pvc kubetest.Object) { metaOf(pvc)["uid"] = "new" }), "Delete", "is not there"},
 		"a claim that is pending": {
-			bound(func(_, pvc kubetest.Object) { pvc["status"] = kubetest.Object{"phase": "Pending"} }), "Delete", "name each other",
+			bound(func(_, pvc kubetest.Object) { pvc["status"] = kubetest.Object{"phase": "Pending"} }), "Delete",
+			"name each other",
 		},
 		"held by an operation": {
 			bound(func(pv, _ kubetest.Object) {
@@ -169,10 +172,12 @@ func TestUnprotectLooksOnceMoreBeforeEachChange(t *testing.T) {
 			terminating(pvc, "kubernetes.io/pvc-protection")
 			g.server.Put(kube.Claims(), pvc)
 		}, "being deleted"},
-		"the claim is gone":       {func(g *ground) { g.server.Remove(kube.Claims(), namespace, oneClaim) }, "not found"},
-		"the volume is released":  {func(g *ground) { g.leave(oneClaim, "Released", "Retain") }, "not Bound"},
-		"the volume was replaced": {func(g *ground) { g.bind(oneClaim, "Retain", func(pv, _ kubetest.Object) { metaOf(pv)["uid"] = "new" }) }, "replaced"},
-		"the volume is gone":      {func(g *ground) { g.server.Remove(kube.Volumes(), "", oneVolume) }, "not found"},
+		"the claim is gone":      {func(g *ground) { g.server.Remove(kube.Claims(), namespace, oneClaim) }, "not found"},
+		"the volume is released": {func(g *ground) { g.leave(oneClaim, "Released", "Retain") }, "not Bound"},
+		"the volume was replaced": {func(g *ground) {
+			g.bind(oneClaim, "Retain", func(pv, _ kubetest.Object) { metaOf(pv)["uid"] = "new" })
+		}, "replaced"},
+		"the volume is gone": {func(g *ground) { g.server.Remove(kube.Volumes(), "", oneVolume) }, "not found"},
 		"released in the last instant": {func(g *ground) {
 			g.server.Answer = func(r *kubetest.Request) *kubetest.Failure {
 				if r.Verb == "patch" {

@@ -200,7 +200,8 @@ func (s *Server) create(w http.ResponseWriter, r *Request) {
 	defer s.mu.Unlock()
 	path := r.path(text(o, "metadata", "name"))
 	if s.objects[path] != nil {
-		fail(w, http.StatusConflict, "AlreadyExists", fmt.Sprintf("%s %q already exists", r.Resource, text(o, "metadata", "name")))
+		fail(w, http.StatusConflict, "AlreadyExists",
+			fmt.Sprintf("%s %q already exists", r.Resource, text(o, "metadata", "name")))
 		return
 	}
 	if meta, ok := o["metadata"].(Object); ok {
