@@ -77,6 +77,43 @@ func TestOneLogDirectoryIsReadThrough(t *testing.T) {
 	}
 }
 
+// TestTheMetadataSaysWhoIsKnown reads a snapshot that Kafka wrote, with one of everything; beside it lies what Kafka's
+// own shell shows of it.
+func TestTheMetadataSaysWhoIsKnown(t *testing.T) {
+	t.Parallel()
+	const snapshot = "../kraft/metadata/testdata/kafka/00000000000000000100-0000000005.checkpoint"
+	root := t.TempDir()
+	dir := filepath.Join(plant(t, root, planted{claim: "data-0-my-cluster-broker-0", node: 0}), "__cluster_metadata-0")
+	raw, err := os.ReadFile(snapshot)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(dir, filepath.Base(snapshot)), string(raw))
+	v := folder(t, root, scan.Options{}).Clusters[0].Volumes[0]
+	if v.Image == nil {
+		t.Fatalf("not replayed: %+v", v.Contents.AllProblems())
+	}
+	shell, err := os.ReadFile(snapshot + ".tree")
+	if err != nil {
+		t.Fatal(err)
+	}
+	inSync := strings.Count(string(shell), ", isr=[0, 1], ") / 2 // it shows topics by ID and by name
+	want := &volume.Image{
+		End: logdir.OffsetAndEpoch{Offset: 100, Epoch: 5}, Brokers: []int32{0, 1, 12},
+		InSync: map[int32]int{0: inSync, 1: inSync},
+		Users:  []string{"CN=x,O=y", "alice", "bob", "t", "v"},
+	}
+	if diff := cmp.Diff(want, v.Image); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if v.MetadataVersion != 29 {
+		t.Errorf("metadata.version %d, want 29", v.MetadataVersion)
+	}
+}
+
 func TestVolumesOfAFolderAreJudgedTogether(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()

@@ -122,8 +122,10 @@ func imageOf(im *metadata.Image) *volume.Image {
 			for _, broker := range p.ISR {
 				out.InSync[broker]++
 			}
-			for _, broker := range p.ELR { // never in both
-				out.InSync[broker]++
+			for _, broker := range p.ELR {
+				if !slices.Contains(p.ISR, broker) {
+					out.InSync[broker]++
+				}
 			}
 		}
 	}

@@ -259,7 +259,7 @@ func bytesText(n int64) string {
 
 // unreadSection says what was not read, the same reason once.
 func (c *Cluster) unreadSection() output.Section {
-	s := output.Section{Title: "Not read"}
+	s := output.Section{Title: "Not read, or not to the end"}
 	var reasons []string
 	volumes := map[string][]string{}
 	for _, v := range c.unread() {
