@@ -162,6 +162,16 @@ func contentCases() []ruleCase {
 			says:   []string{"offset 480", "kafka-log0/orders-0: 1.0 MiB"},
 		},
 		{
+			rule: "pending-deletion", name: "a topic of many partitions", want: []string{"topic/orders"},
+			change: func(w *world) {
+				for i := range 30 {
+					add(w, "0-broker-0", part(fmt.Sprintf("orders-%d", i+10), logdir.PartitionCurrent, 1))
+				}
+				w.remove(volume.RemovedTopic{Name: "orders", TopicID: topicID, Offset: 480})
+			},
+			says: []string{"and 22 more"}, // of 42: twelve there were
+		},
+		{
 			rule: "pending-deletion", name: "a name the log no longer has", want: []string{"topic/" + topicID},
 			change: func(w *world) { w.remove(volume.RemovedTopic{TopicID: topicID, Offset: 480}) },
 		},

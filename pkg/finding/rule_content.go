@@ -325,15 +325,24 @@ func removedTopics(s *scene) []found {
 	if newest == nil {
 		return nil // metadata-not-replayed says so
 	}
+	left := map[string][]string{} // of removed topics, what is left
+	for _, topic := range newest.Image.Removed {
+		left[topic.TopicID] = nil
+	}
+	for v, d := range s.used() {
+		for i := range d.Partitions {
+			p := &d.Partitions[i]
+			lines, removed := left[p.TopicID]
+			if removed && !v.running() && p.State != logdir.PartitionDelete && p.State != logdir.PartitionStray {
+				left[p.TopicID] = append(lines, at(v.Volume, d)+"/"+p.Dir+": "+bytes(p.Bytes))
+			}
+		}
+	}
 	var out []found
 	for _, topic := range newest.Image.Removed {
-		var evidence []string
-		for _, v := range s.vols {
-			if !v.excluded && !v.running() {
-				evidence = append(evidence, v.partitions(func(p *logdir.Partition) bool {
-					return p.TopicID == topic.TopicID && p.State != logdir.PartitionDelete && p.State != logdir.PartitionStray
-				})...)
-			}
+		evidence := left[topic.TopicID]
+		if more := len(evidence) - shownPartitions; more > 0 {
+			evidence = append(evidence[:shownPartitions:shownPartitions], fmt.Sprintf("and %d more", more))
 		}
 		subject := "topic/" + topic.Name
 		if topic.Name == "" {

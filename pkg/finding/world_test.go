@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -31,20 +32,33 @@ type world struct {
 	finding.Input
 }
 
+// recordings are the recorded objects by file, read once: there are hundreds of cases. Nothing changes them.
+var recordings = sync.OnceValues(func() (map[string][]map[string]any, error) {
+	out := map[string][]map[string]any{}
+	for _, file := range []string{"kafka.yaml", "kafkanodepools.yaml", "configmaps.yaml", "pvcs.yaml", "pvs-bound.yaml"} {
+		raw, err := os.ReadFile(filepath.Join("..", "strimzi", "testdata", "observed", file))
+		if err != nil {
+			return nil, err
+		}
+		var o map[string]any
+		if err := yaml.Unmarshal(raw, &o); err != nil {
+			return nil, fmt.Errorf("%s: %w", file, err)
+		}
+		out[file] = []map[string]any{o}
+		if object.String(o, "kind") == "List" {
+			out[file] = object.Maps(o, "items")
+		}
+	}
+	return out, nil
+})
+
 func load(t *testing.T, file string) []map[string]any {
 	t.Helper()
-	raw, err := os.ReadFile(filepath.Join("..", "strimzi", "testdata", "observed", file))
-	if err != nil {
-		t.Fatal(err)
+	all, err := recordings()
+	if err != nil || len(all[file]) == 0 {
+		t.Fatalf("read recording %q: %v", file, err)
 	}
-	var o map[string]any
-	if err := yaml.Unmarshal(raw, &o); err != nil {
-		t.Fatalf("%s: %v", file, err)
-	}
-	if object.String(o, "kind") == "List" {
-		return object.Maps(o, "items")
-	}
-	return []map[string]any{o}
+	return all[file]
 }
 
 // recorded is the healthy, running cluster, with volumes that were not read.
