@@ -186,6 +186,8 @@ func (c *checker) lost(topic *metadata.Topic, p *metadata.Partition, node int32)
 	switch {
 	case len(p.ISR) == 1 && p.ISR[0] == node:
 		level, consequence = Error, "it is the only in-sync replica: Kafka starts the partition empty"
+	case len(p.ISR) == 0 && (len(p.Replicas) == 1 || slices.Contains(p.ELR, node)):
+		level, consequence = Error, "nobody is in sync and it can be elected: Kafka starts the partition empty"
 	case p.Leader == node:
 		level, consequence = Error, "it is the leader: the others are cut back to an empty log"
 	case slices.Contains(p.ISR, node):

@@ -135,7 +135,7 @@ func TestPartitionsAreHeldAgainstTheMetadata(t *testing.T) {
 	t.Parallel()
 	records := framed(t, 0,
 		topic("orders", 1), partition(1, 0, []int32{1}, 1), partition(1, 1, []int32{2}, 2), partition(1, 2, []int32{1, 2}, 1, 2),
-		partition(1, 3, []int32{2, 1}, 1, 2), partition(1, 4, []int32{2}, 1, 2), topic("renamed", 2), partition(2, 0, []int32{1}, 1),
+		partition(1, 3, []int32{2, 1}, 1, 2), partition(1, 4, []int32{2}, 1, 2), partition(1, 10, nil, 1), topic("renamed", 2), partition(2, 0, []int32{1}, 1),
 		topic("removed", 3), &metadata.RemoveTopicRecord{TopicID: id(3)},
 		&metadata.PartitionRecord{TopicID: id(1), PartitionID: 5, Replicas: []int32{1}, ISR: []int32{1}, Leader: 1,
 			Directories: []metadata.UUID{id(44)}},
@@ -156,7 +156,7 @@ func TestPartitionsAreHeldAgainstTheMetadata(t *testing.T) {
 	}
 	_, issues := check(t, volume(t, 1, files))
 	want := []string{
-		"error missing orders-0", "error missing orders-2", "error missing orders-3", "error missing renamed-0",
+		"error missing orders-0", "error missing orders-10", "error missing orders-2", "error missing orders-3", "error missing renamed-0",
 		"error no-topic-id volume-1/nameless-0", "error refused-directory volume-1/lost+found",
 		"error stray volume-1/orders-1", "error stray volume-1/orders-9", "error stray volume-1/stranger-0",
 		"error wrong-name volume-1/other-0", "error wrong-topic-id volume-1/orders-8",
