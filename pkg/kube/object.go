@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -269,8 +270,15 @@ func (c *Client) repeat(ctx context.Context, request func() error) error {
 	if p, ok := err.(permanent); ok { //nolint:errorlint // set just above, never wrapped
 		return p.error
 	}
+	if err != nil && outOfTime(err) {
+		return fmt.Errorf("%w: %w", context.DeadlineExceeded, err)
+	}
 	return err
 }
+
+// outOfTime tells whether the client's own rate limiter refused to wait past the deadline of the context: it has no
+// error value for that (golang.org/x/time/rate: Limiter.Wait), and it may say so a moment before the deadline.
+func outOfTime(err error) bool { return strings.Contains(err.Error(), "would exceed context deadline") }
 
 // permanent hides an error from IsTransient.
 type permanent struct{ error }

@@ -91,19 +91,23 @@ func (g *gathering) read(ctx context.Context, names []string) {
 	group.SetLimit(requestsAtOnce)
 	for _, name := range names {
 		group.Go(func() error {
-			u, err := g.kube.Get(ctx, kube.Volumes(), "", name)
-			g.mu.Lock()
-			defer g.mu.Unlock()
-			if err != nil {
-				g.missed(err)
-				return nil
-			}
-			at := listing{gvr: kube.Volumes()}
-			g.objects[at] = append(g.objects[at], *u)
+			g.readOne(ctx, name)
 			return nil
 		})
 	}
-	_ = group.Wait() // every error is kept in failed
+	_ = group.Wait() // readOne keeps its errors itself
+}
+
+func (g *gathering) readOne(ctx context.Context, name string) {
+	u, err := g.kube.Get(ctx, kube.Volumes(), "", name)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if err != nil {
+		g.missed(err)
+		return
+	}
+	at := listing{gvr: kube.Volumes()}
+	g.objects[at] = append(g.objects[at], *u)
 }
 
 // identities lists a namespace's claims, and what tells whose they are.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/kafkarecover/kafkarecover/pkg/finding"
 	"github.com/kafkarecover/kafkarecover/pkg/kube"
+	"github.com/kafkarecover/kafkarecover/pkg/protect"
 	"github.com/kafkarecover/kafkarecover/pkg/strimzi"
 	"github.com/kafkarecover/kafkarecover/pkg/volume"
 )
@@ -63,21 +64,19 @@ func (r *run) retainOne(ctx context.Context, pv *volume.PersistentVolume) error 
 	if string(u.GetUID()) != pv.UID {
 		return fmt.Errorf("set Retain: pv %q was replaced by another one since it was looked at", pv.Name)
 	}
-	before := map[string]any{"spec": map[string]any{"persistentVolumeReclaimPolicy": pv.ReclaimPolicy}}
-	_, err = r.write.patch(ctx, StepRetain, kube.Volumes(), u, strimzi.Patch{
-		Body: []byte(`{"spec":{"persistentVolumeReclaimPolicy":"` + retainPolicy + `"}}`),
-	}, before)
-	if err != nil {
-		return fmt.Errorf("set Retain: %w", err)
+	var noted any
+	if was, found := u.GetAnnotations()[protect.PolicyAnnotation]; found {
+		noted = was
 	}
-	back, err := r.Kube.Get(ctx, kube.Volumes(), "", pv.Name)
-	if err != nil {
-		return fmt.Errorf("read the reclaim policy back: %w", err)
+	before := map[string]any{
+		"spec":        map[string]any{"persistentVolumeReclaimPolicy": pv.ReclaimPolicy},
+		"annotations": map[string]any{protect.PolicyAnnotation: noted},
 	}
-	if got := volume.ParsePersistentVolume(back.Object).ReclaimPolicy; got != retainPolicy {
-		return fmt.Errorf("read the reclaim policy back: pv %q has %q, somebody sets it again", pv.Name, got)
-	}
-	return nil
+	_, err = protect.Retain(ctx, r.Kube, pv, func(ctx context.Context, body []byte) error {
+		_, err := r.write.patch(ctx, StepRetain, kube.Volumes(), u, strimzi.Patch{Body: body}, before)
+		return err
+	})
+	return err
 }
 
 // judge reads the volumes and applies the rules. Refusals end the run with everything that was found.
