@@ -79,8 +79,8 @@ func static(ids []int32) []logdir.Voter {
 	return out
 }
 
-// recordedVoters returns the voters that the newest metadata log with any names; of two that end alike, those of the one
-// with a voter set, which says more than a change of leader.
+// recordedVoters returns the voters that the newest metadata log with any names; of two that end alike, those of the
+// one with a voter set, which says more than a change of leader.
 func recordedVoters(s *scene) (source controllerSource, ok bool) {
 	var end logdir.OffsetAndEpoch
 	inSet := false

@@ -16,9 +16,11 @@ func assignRules() []entry {
 	return []entry{
 		{Rule{
 			ID: "node-ids-shifted", Severity: Critical, Refuses: true,
-			Title:  "the operator would give a pool other node IDs than its volumes have",
-			What:   "The node IDs the operator will assign each pool (status.nodeIds, strimzi.io/next-node-ids, else the lowest free ones in the order of names) against the claims.",
-			Why:    "Claims are found by name, and the name has the node ID. The operator makes new, empty claims beside the old ones; the cluster is Ready, and empty.",
+			Title: "the operator would give a pool other node IDs than its volumes have",
+			What: "The node IDs the operator will assign each pool (status.nodeIds, strimzi.io/next-node-ids, else the " +
+				"lowest free ones in the order of names) against the claims.",
+			Why: "Claims are found by name, and the name has the node ID. The operator makes new, empty claims beside the " +
+				"old ones; the cluster is Ready, and empty.",
 			Source: sourceAssign,
 			Remedy: "set strimzi.io/next-node-ids on every pool, to the IDs of its claims, before anything is un-paused",
 		}, judgeShifted},
@@ -32,9 +34,10 @@ func assignRules() []entry {
 		}, judgePoolMissing},
 		{Rule{
 			ID: "claim-unused", Severity: Warning,
-			Title:  "no node will use the claim",
-			What:   "Claims of nodes that are in no pool, where nothing shows that they still matter.",
-			Why:    "It is what scaling down leaves. The operator deletes it where it carries strimzi.io/delete-claim: \"true\".",
+			Title: "no node will use the claim",
+			What:  "Claims of nodes that are in no pool, where nothing shows that they still matter.",
+			Why: "It is what scaling down leaves. The operator deletes it where it carries strimzi.io/delete-claim: " +
+				"\"true\".",
 			Source: "Strimzi: PvcReconciler.deletePersistentClaims",
 			Remedy: "keep it until the cluster is proven whole",
 		}, judgeUnused},

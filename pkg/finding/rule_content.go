@@ -19,9 +19,10 @@ func readingRules() []entry {
 	return []entry{
 		{Rule{
 			ID: "volume-unread", Severity: Error, Refuses: true,
-			Title:  "a volume was not read",
-			What:   "Whether anything could be read from the volume.",
-			Why:    "What was not read may be anything: another cluster's data, the newest metadata, or nothing. It is not empty.",
+			Title: "a volume was not read",
+			What:  "Whether anything could be read from the volume.",
+			Why: "What was not read may be anything: another cluster's data, the newest metadata, or nothing. It is not " +
+				"empty.",
 			Source: "safety contract, lines 5 and 9",
 			Remedy: "remove the reason and scan again; `kafkarecover scan --via exec` reads claims that running pods hold",
 		}, judgeUnread},
@@ -43,9 +44,10 @@ func readingRules() []entry {
 		}, judgeSkipped},
 		{Rule{
 			ID: "metadata-not-replayed", Severity: Error, Refuses: true,
-			Title:  "the records of the newest metadata log are not known",
-			What:   "Whether the records of the most up-to-date metadata log could be decoded.",
-			Why:    "Deleted topics, users, in-sync replicas, registered brokers and metadata.version cannot be judged without them.",
+			Title: "the records of the newest metadata log are not known",
+			What:  "Whether the records of the most up-to-date metadata log could be decoded.",
+			Why: "Deleted topics, users, in-sync replicas, registered brokers and metadata.version cannot be judged " +
+				"without them.",
 			Source: "safety contract, line 5",
 			Remedy: "see what `kafkarecover metadata verify` says of the log",
 		}, judgeNotReplayed},
@@ -57,33 +59,40 @@ func damageRules() []entry {
 	return []entry{
 		{Rule{
 			ID: "meta-properties-unreadable", Severity: Critical, Refuses: true,
-			Title:  "meta.properties is there and cannot be read",
-			What:   "Whether meta.properties of every log directory parses.",
-			Why:    "Kafka stops where it is the metadata's directory; any other it leaves aside, so that its partitions are missing.",
+			Title: "meta.properties is there and cannot be read",
+			What:  "Whether meta.properties of every log directory parses.",
+			Why: "Kafka stops where it is the metadata's directory; any other it leaves aside, so that its partitions are " +
+				"missing.",
 			Source: "Kafka: MetaPropertiesEnsemble.Loader, KafkaRaftServer",
-			Remedy: "write the file anew on a copy of the volume: cluster.id as on the others, node.id as in the directory's name, version=1",
+			Remedy: "write the file anew on a copy of the volume: cluster.id as on the others, node.id as in the directory's " +
+				"name, version=1",
 		}, judgeMetaUnreadable},
 		{Rule{
 			ID: "zookeeper-era", Severity: Error, Refuses: true,
-			Title:  "a log directory was last used with ZooKeeper",
-			What:   "The version of meta.properties: 0 is that of ZooKeeper's time.",
-			Why:    "The topics of such a cluster are described in ZooKeeper. Started with KRaft the node has no metadata, and sets every partition aside as stray.",
+			Title: "a log directory was last used with ZooKeeper",
+			What:  "The version of meta.properties: 0 is that of ZooKeeper's time.",
+			Why: "The topics of such a cluster are described in ZooKeeper. Started with KRaft the node has no metadata, " +
+				"and sets every partition aside as stray.",
 			Source: "Kafka: MetaPropertiesVersion; Strimzi 0.46: ZooKeeper removed",
-			Remedy: "if the cluster was migrated, look for its KRaft metadata (__cluster_metadata-0) on the other volumes; else recover it with an operator up to 0.45 and ZooKeeper's volumes",
+			Remedy: "if the cluster was migrated, look for its KRaft metadata (__cluster_metadata-0) on the other volumes; " +
+				"else recover it with an operator up to 0.45 and ZooKeeper's volumes",
 		}, judgeZooKeeper},
 		{Rule{
 			ID: "metadata-log-damaged", Severity: Error, Refuses: true,
-			Title:  "a metadata log is damaged",
-			What:   "Framing and CRC of every batch, gaps between segments, the newest snapshot, the directory's files.",
-			Why:    "Kafka cuts the log off at the first bad batch, and what came after it is lost unless another controller has it; without its newest snapshot it does not start.",
+			Title: "a metadata log is damaged",
+			What:  "Framing and CRC of every batch, gaps between segments, the newest snapshot, the directory's files.",
+			Why: "Kafka cuts the log off at the first bad batch, and what came after it is lost unless another controller " +
+				"has it; without its newest snapshot it does not start.",
 			Source: "Kafka: UnifiedLog recovery, KafkaMetadataLog, Snapshots",
-			Remedy: "look with `kafkarecover metadata verify`; if the other controllers hold everything, accept it for this volume",
+			Remedy: "look with `kafkarecover metadata verify`; if the other controllers hold everything, accept it for this " +
+				"volume",
 		}, judgeMetadataDamaged},
 		{Rule{
 			ID: "metadata-log-torn", Severity: Info,
-			Title:  "the last append to a metadata log was cut short",
-			What:   "Bytes after the last whole batch of the last segment, old snapshots and quorum-state that do not parse.",
-			Why:    "It is what a crash leaves, or a log that was read while it was written. It was never acknowledged, and Kafka removes it at start.",
+			Title: "the last append to a metadata log was cut short",
+			What:  "Bytes after the last whole batch of the last segment, old snapshots and quorum-state that do not parse.",
+			Why: "It is what a crash leaves, or a log that was read while it was written. It was never acknowledged, and " +
+				"Kafka removes it at start.",
 			Source: "Kafka: LogSegment.recover",
 			Remedy: "nothing to do",
 		}, judgeMetadataTorn},
@@ -103,19 +112,23 @@ func partitionRules() []entry {
 	return []entry{
 		{Rule{
 			ID: "pending-deletion", Severity: Critical, Refuses: true,
-			Title:  "data will be erased soon after the start",
-			What:   "Topics whose removal is in the metadata log while their partitions are still there, and -delete directories with data.",
-			Why:    "Brokers carry out at start what the log says was deleted. The Topic Operator writes such deletions when KafkaTopics are deleted with a namespace.",
+			Title: "data will be erased soon after the start",
+			What: "Topics whose removal is in the metadata log while their partitions are still there, and -delete " +
+				"directories with data.",
+			Why: "Brokers carry out at start what the log says was deleted. The Topic Operator writes such deletions when " +
+				"KafkaTopics are deleted with a namespace.",
 			Source: "Kafka: BrokerMetadataPublisher, LogManager.deleteLogs; Strimzi: BatchingTopicController",
 			Remedy: "copy or snapshot the volumes first if the data may be wanted; then accept it",
 		}, judgePendingDeletion},
 		{Rule{
 			ID: "stray-directories", Severity: Warning,
-			Title:  "partitions were set aside as stray",
-			What:   "Directories TOPIC-PARTITION.ID-stray.",
-			Why:    "A broker sets aside what its metadata does not know: what a start with empty controllers leaves. Kafka neither uses nor erases them.",
+			Title: "partitions were set aside as stray",
+			What:  "Directories TOPIC-PARTITION.ID-stray.",
+			Why: "A broker sets aside what its metadata does not know: what a start with empty controllers leaves. Kafka " +
+				"neither uses nor erases them.",
 			Source: sourceLogManager + "; tried: docs/strimzi-facts.md, empty controllers",
-			Remedy: "look with `kafkarecover metadata topics` whether the topics are still known; keep the directories until they are not wanted",
+			Remedy: "look with `kafkarecover metadata topics` whether the topics are still known; keep the directories until " +
+				"they are not wanted",
 		}, judgeStray},
 		{Rule{
 			ID: "future-directories", Severity: Info,

@@ -14,15 +14,20 @@ const (
 )
 
 // identityRules judge what meta.properties says: which cluster, node and directory.
-func identityRules() []entry {
+func identityRules() []entry { return slices.Concat(clusterIDRules(), nodeIDRules()) }
+
+// clusterIDRules judge which cluster the volumes are of.
+func clusterIDRules() []entry {
 	return []entry{
 		{Rule{
 			ID: "cluster-id-disagreement", Severity: Critical, Refuses: true, Final: true,
-			Title:  "volumes belong to different clusters",
-			What:   "The cluster.id of every log directory that holds data.",
-			Why:    "Kafka stops with \"Invalid cluster.id\" where it differs. If the wrong ID is written back, the right volumes are the ones that are refused. Neither the number of volumes nor their age says which is right.",
+			Title: "volumes belong to different clusters",
+			What:  "The cluster.id of every log directory that holds data.",
+			Why: "Kafka stops with \"Invalid cluster.id\" where it differs. If the wrong ID is written back, the right " +
+				"volumes are the ones that are refused. Neither the number of volumes nor their age says which is right.",
 			Source: sourceEnsemble,
-			Remedy: "look which volumes say which ID, then name the choice: --exclude CLAIM for a volume that does not belong, or --cluster-id ID",
+			Remedy: "look which volumes say which ID, then name the choice: --exclude CLAIM for a volume that does not " +
+				"belong, or --cluster-id ID",
 		}, judgeClusterID},
 		{Rule{
 			ID: "cluster-id-not-on-any-volume", Severity: Error, Refuses: true,
@@ -34,9 +39,10 @@ func identityRules() []entry {
 		}, judgeNamedID},
 		{Rule{
 			ID: "foreign-cluster-volume", Severity: Error, Refuses: true,
-			Title:  "a volume is of another cluster than the one named",
-			What:   "The cluster.id of every volume that was not excluded against the one given with --cluster-id.",
-			Why:    "The node that starts on it stops with \"Invalid cluster.id\" and stays away: a lost node, and a lost voter where it is a controller.",
+			Title: "a volume is of another cluster than the one named",
+			What:  "The cluster.id of every volume that was not excluded against the one given with --cluster-id.",
+			Why: "The node that starts on it stops with \"Invalid cluster.id\" and stays away: a lost node, and a lost " +
+				"voter where it is a controller.",
 			Source: sourceEnsemble,
 			Remedy: "exclude the volume with --exclude CLAIM, so that it counts as lost",
 		}, judgeForeignVolume},
@@ -50,9 +56,10 @@ func identityRules() []entry {
 		}, judgeEmptyID},
 		{Rule{
 			ID: "cluster-id-unusual", Severity: Warning,
-			Title:  "the cluster ID is not the UUID that Kafka's tools make",
-			What:   "Whether the cluster ID is 16 bytes in base64url.",
-			Why:    "Kafka takes any string at format and start, up to 3.8 its storage tool did not: the value may have been mistyped or cut.",
+			Title: "the cluster ID is not the UUID that Kafka's tools make",
+			What:  "Whether the cluster ID is 16 bytes in base64url.",
+			Why: "Kafka takes any string at format and start, up to 3.8 its storage tool did not: the value may have been " +
+				"mistyped or cut.",
 			Source: "Kafka: Uuid.fromString; StorageTool up to 3.8",
 			Remedy: "compare it with another source: a saved Kafka resource, a broker's log",
 		}, judgeUnusualID},
@@ -64,11 +71,18 @@ func identityRules() []entry {
 			Source: "Kafka: docker/resources/common-scripts/configureDefaults",
 			Remedy: "make sure by another way that the volumes are of one cluster: topics, end offsets, directory IDs",
 		}, judgeWellKnownID},
+	}
+}
+
+// nodeIDRules judge which node and directory each is.
+func nodeIDRules() []entry {
+	return []entry{
 		{Rule{
 			ID: "node-id-mismatch", Severity: Critical, Refuses: true,
-			Title:  "a volume is not that of its slot's node",
-			What:   "The node ID in meta.properties, in the directory's name, and in the claim's name.",
-			Why:    "A node that finds another node's directory does not use it: it formats a new one beside it without a word and starts empty. Where file and directory name differ, Kafka stops.",
+			Title: "a volume is not that of its slot's node",
+			What:  "The node ID in meta.properties, in the directory's name, and in the claim's name.",
+			Why: "A node that finds another node's directory does not use it: it formats a new one beside it without a " +
+				"word and starts empty. Where file and directory name differ, Kafka stops.",
 			Source: sourceStart + "; tried: facts in docs/strimzi-facts.md, swapped volumes",
 			Remedy: "bind each volume to the claim of the node that is on it; --exclude CLAIM if the data is given up",
 		}, judgeNodeID},
@@ -82,17 +96,19 @@ func identityRules() []entry {
 		}, judgeNodeIDAbsent},
 		{Rule{
 			ID: "duplicate-directory-id", Severity: Critical, Refuses: true,
-			Title:  "two log directories have the same directory ID",
-			What:   "directory.id of every log directory.",
-			Why:    "Directory IDs are random: the same one twice means that one volume is a copy of the other. Within a node Kafka stops; on two nodes one of them works on the other's data.",
+			Title: "two log directories have the same directory ID",
+			What:  "directory.id of every log directory.",
+			Why: "Directory IDs are random: the same one twice means that one volume is a copy of the other. Within a node " +
+				"Kafka stops; on two nodes one of them works on the other's data.",
 			Source: sourceEnsemble,
 			Remedy: "find out which is the copy (newest modification, size) and exclude it",
 		}, judgeDirectoryID},
 		{Rule{
 			ID: "duplicate-node-id", Severity: Critical, Refuses: true,
-			Title:  "a node's metadata is on more than one volume",
-			What:   "Which volumes hold __cluster_metadata-0 of the same node, and claims that fill the same slot.",
-			Why:    "A node has one metadata log. A second one is from another time or a copy; the start script removes the one that is not where the pool says.",
+			Title: "a node's metadata is on more than one volume",
+			What:  "Which volumes hold __cluster_metadata-0 of the same node, and claims that fill the same slot.",
+			Why: "A node has one metadata log. A second one is from another time or a copy; the start script removes the " +
+				"one that is not where the pool says.",
 			Source: "Strimzi: kafka_run.sh; Kafka: KafkaRaftServer.initializeLogDirs",
 			Remedy: "find out which is the right one; exclude the other volume",
 		}, judgeDuplicateNode},

@@ -47,8 +47,9 @@ func statusRules() []entry {
 		}, judgeGitOps},
 		{Rule{
 			ID: "user-operator-would-delete", Severity: Critical, Refuses: true,
-			Title:  "the User Operator would delete users",
-			What:   "Users with SCRAM credentials, ACLs or quotas in the metadata that have no KafkaUser, while the User Operator is asked for.",
+			Title: "the User Operator would delete users",
+			What: "Users with SCRAM credentials, ACLs or quotas in the metadata that have no KafkaUser, while the User " +
+				"Operator is asked for.",
 			Why:    "It deletes at its first round every user that has no KafkaUser, with their credentials and ACLs.",
 			Source: "Strimzi: KafkaUserOperator.getAllUsers",
 			Remedy: "take userOperator out of spec.entityOperator until the KafkaUsers are there again",
@@ -68,8 +69,9 @@ func operatorRules() []entry {
 	return []entry{
 		{Rule{
 			ID: "several-operators", Severity: Critical, Refuses: true,
-			Title:  "more than one operator manages the resource",
-			What:   "Cluster Operators whose namespaces and selector take in the Kafka resource, in all namespaces that may be read.",
+			Title: "more than one operator manages the resource",
+			What: "Cluster Operators whose namespaces and selector take in the Kafka resource, in all namespaces that may " +
+				"be read.",
 			Why:    "One of them may be reconciling while the other says that it has paused: the proof of the pause is none.",
 			Source: "Strimzi: STRIMZI_NAMESPACE, STRIMZI_CUSTOM_RESOURCE_SELECTOR",
 			Remedy: "scale all but one of them to 0",

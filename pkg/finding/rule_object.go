@@ -28,7 +28,8 @@ func retentionRules() []entry {
 			What:   "Whether PersistentVolumes may be listed.",
 			Why:    "A volume with the policy Delete is gone with its claim, and Retain cannot be set before anything else.",
 			Source: "safety contract, line 2",
-			Remedy: "grant the ClusterRole of docs/rbac/volumes-clusterrole.yaml, or have an administrator make sure of Retain and accept it",
+			Remedy: "grant the ClusterRole of docs/rbac/volumes-clusterrole.yaml, or have an administrator make sure of " +
+				"Retain and accept it",
 		}, judgeReclaimUnknown},
 		{Rule{
 			ID: "delete-claim", Severity: Warning,
@@ -40,11 +41,13 @@ func retentionRules() []entry {
 		}, judgeDeleteClaim},
 		{Rule{
 			ID: "claim-terminating", Severity: Critical, Refuses: true,
-			Title:  "a claim is being deleted",
-			What:   "Whether a claim has a deletion timestamp, and what still holds it.",
-			Why:    "It goes as soon as no pod uses it. Restarting a pod would let it go, and the operator makes an empty one in its place.",
+			Title: "a claim is being deleted",
+			What:  "Whether a claim has a deletion timestamp, and what still holds it.",
+			Why: "It goes as soon as no pod uses it. Restarting a pod would let it go, and the operator makes an empty one " +
+				"in its place.",
 			Source: "Kubernetes: kubernetes.io/pvc-protection",
-			Remedy: "`kafkarecover protect` at once; the volume is Released when the claim is gone, and a new claim can be bound to it",
+			Remedy: "`kafkarecover protect` at once; the volume is Released when the claim is gone, and a new claim can be " +
+				"bound to it",
 		}, judgeClaimTerminating},
 		{Rule{
 			ID: "volume-terminating", Severity: Critical, Refuses: true,
@@ -62,27 +65,33 @@ func bindingRules() []entry {
 	return []entry{
 		{Rule{
 			ID: "claim-not-bound", Severity: Error, Refuses: true,
-			Title:  "a claim is not certain to stand for a volume",
-			What:   "Whether claim and PersistentVolume are Bound and name each other by UID.",
-			Why:    "An unbound claim is bound to whatever fits: an empty volume as well. Only claims that are Bound both ways are mounted.",
+			Title: "a claim is not certain to stand for a volume",
+			What:  "Whether claim and PersistentVolume are Bound and name each other by UID.",
+			Why: "An unbound claim is bound to whatever fits: an empty volume as well. Only claims that are Bound both " +
+				"ways are mounted.",
 			Source: "safety contract, line 1; Kubernetes: the volume controller",
-			Remedy: "bind the claim to the volume with its data: spec.volumeName in the claim, the claim's UID in the volume's claimRef",
+			Remedy: "bind the claim to the volume with its data: spec.volumeName in the claim, the claim's UID in the " +
+				"volume's claimRef",
 		}, judgeNotBound},
 		{Rule{
 			ID: "volume-without-claim", Severity: Error, Refuses: true,
-			Title:  "a volume with data has no claim",
-			What:   "PersistentVolumes whose claim is gone.",
-			Why:    "The operator finds volumes by the names of claims alone: it would make an empty one. Restore starts from claims that are Bound.",
+			Title: "a volume with data has no claim",
+			What:  "PersistentVolumes whose claim is gone.",
+			Why: "The operator finds volumes by the names of claims alone: it would make an empty one. Restore starts from " +
+				"claims that are Bound.",
 			Source: "Strimzi: PvcReconciler",
-			Remedy: "create the claim under its old name with spec.volumeName, and set the volume's claimRef to the new claim's UID",
+			Remedy: "create the claim under its old name with spec.volumeName, and set the volume's claimRef to the new " +
+				"claim's UID",
 		}, judgeNoClaim},
 		{Rule{
 			ID: "shadowed-by-new-volume", Severity: Critical, Refuses: true,
-			Title:  "the claim's former volume lies beside the one it is bound to",
-			What:   "Released, Available and Failed volumes whose claimRef names a claim that is Bound to another volume.",
-			Why:    "It is what is left when everything was created again by itself: the new cluster looks healthy and is empty, the data lies on the old volumes.",
+			Title: "the claim's former volume lies beside the one it is bound to",
+			What:  "Released, Available and Failed volumes whose claimRef names a claim that is Bound to another volume.",
+			Why: "It is what is left when everything was created again by itself: the new cluster looks healthy and is " +
+				"empty, the data lies on the old volumes.",
 			Source: "Kubernetes: claimRef; the picture after a namespace was deleted and synchronised again",
-			Remedy: "read both volumes before anything else; bind the claim to the one with the data, or accept it if the old one is not wanted",
+			Remedy: "read both volumes before anything else; bind the claim to the one with the data, or accept it if the old " +
+				"one is not wanted",
 		}, judgeShadowed},
 		{Rule{
 			ID: "released-volumes", Severity: Info,
@@ -94,9 +103,10 @@ func bindingRules() []entry {
 		}, judgeReleased},
 		{Rule{
 			ID: "same-disk-twice", Severity: Critical, Refuses: true,
-			Title:  "two PersistentVolumes are the same disk",
-			What:   "Driver and volume handle (or path, and nodes for local paths) of all PersistentVolumes looked at.",
-			Why:    "Two nodes would write to one disk; and deleting one of the two with the policy Delete removes the disk of both.",
+			Title: "two PersistentVolumes are the same disk",
+			What:  "Driver and volume handle (or path, and nodes for local paths) of all PersistentVolumes looked at.",
+			Why: "Two nodes would write to one disk; and deleting one of the two with the policy Delete removes the disk " +
+				"of both.",
 			Source: "Kubernetes: CSI volumeHandle",
 			Remedy: "find out which of them is used; set Retain on both and delete the object that is not",
 		}, judgeSameDisk},

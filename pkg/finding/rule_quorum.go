@@ -11,7 +11,10 @@ import (
 const sourceRaft = "Kafka: KafkaRaftClient, Raft section 5.4; tried: docs/strimzi-facts.md, empty controllers"
 
 // quorumRules judge what the controllers will agree on once they start: the safety contract's line 5.
-func quorumRules() []entry {
+func quorumRules() []entry { return slices.Concat(electionRules(), copyRules()) }
+
+// electionRules judge who can win the election.
+func electionRules() []entry {
 	return []entry{
 		{Rule{
 			ID: "controllers-unknown", Severity: Error, Refuses: true,
@@ -23,19 +26,25 @@ func quorumRules() []entry {
 		}, judgeControllersUnknown},
 		{Rule{
 			ID: "controllers-disagree", Severity: Error, Refuses: true,
-			Title:  "sources name different controllers",
-			What:   "The controllers by the pools' roles, by the newest metadata log and by quorum-state against each other.",
-			Why:    "The operator makes the pools' nodes the voters. Voters that never held the metadata can elect an empty leader.",
+			Title: "sources name different controllers",
+			What:  "The controllers by the pools' roles, by the newest metadata log and by quorum-state against each other.",
+			Why: "The operator makes the pools' nodes the voters. Voters that never held the metadata can elect an empty " +
+				"leader.",
 			Source: "Strimzi: KafkaBrokerConfigurationBuilder (controller.quorum.voters); " + sourceRaft,
 			Remedy: "give the pools the roles and node IDs that the volumes were written with",
 		}, judgeControllersDisagree},
 		{Rule{
 			ID: "committed-metadata-at-risk", Severity: Critical, Refuses: true,
-			Title:  "controllers that can win the election may lack committed metadata",
-			What:   "Last epoch and end offset of every controller's metadata log. Empty, missing, unread and excluded controllers count as having held everything for what may be committed, and as holding nothing for who can be elected.",
-			Why:    "A majority below what was committed elects a leader without it: the others cut their copies off, topics vanish from the metadata, and the brokers set their partitions aside as stray. The cluster is Ready all the same.",
+			Title: "controllers that can win the election may lack committed metadata",
+			What: "Last epoch and end offset of every controller's metadata log. Empty, missing, unread and excluded " +
+				"controllers count as having held everything for what may be committed, and as holding nothing for who can be " +
+				"elected.",
+			Why: "A majority below what was committed elects a leader without it: the others cut their copies off, topics " +
+				"vanish from the metadata, and the brokers set their partitions aside as stray. The cluster is Ready all the " +
+				"same.",
 			Source: sourceRaft,
-			Remedy: "find the volumes of the controllers that are empty or missing; if they are lost for good, start from the newest copy alone: see `kafkarecover metadata quorum --help`",
+			Remedy: "find the volumes of the controllers that are empty or missing; if they are lost for good, start from the " +
+				"newest copy alone: see `kafkarecover metadata quorum --help`",
 		}, judgeCommitted},
 		{Rule{
 			ID: "controller-empty", Severity: Error, Refuses: true,
@@ -45,19 +54,27 @@ func quorumRules() []entry {
 			Source: sourceRaft,
 			Remedy: "look for the controller's volume; if it is lost, accept it for this node",
 		}, judgeControllerEmpty},
+	}
+}
+
+// copyRules judge the copies of the metadata, and the brokers by it.
+func copyRules() []entry {
+	return []entry{
 		{Rule{
 			ID: "controllers-behind-brokers", Severity: Critical, Refuses: true,
-			Title:  "a broker has newer metadata than every controller",
-			What:   "The newest metadata log of any node that was stopped against the newest of a controller.",
-			Why:    "The controllers' volumes are older than the brokers': from a backup, or of another time. Started so, the brokers cut off what they know, and delete or set aside partitions made since.",
+			Title: "a broker has newer metadata than every controller",
+			What:  "The newest metadata log of any node that was stopped against the newest of a controller.",
+			Why: "The controllers' volumes are older than the brokers': from a backup, or of another time. Started so, the " +
+				"brokers cut off what they know, and delete or set aside partitions made since.",
 			Source: "Kafka: KafkaMetadataLog.truncateToEndOffset; BrokerMetadataPublisher",
 			Remedy: "look for newer volumes of the controllers; `kafkarecover metadata diff` tells what changed in between",
 		}, judgeControllersBehind},
 		{Rule{
 			ID: "metadata-copies-diverge", Severity: Info,
-			Title:  "a metadata log ends in an older epoch than the newest",
-			What:   "The last epoch of every copy of the metadata log.",
-			Why:    "What it holds beyond the newest log is cut off when it follows the leader again. That is normal after a change of leader, and a trace of lost records otherwise.",
+			Title: "a metadata log ends in an older epoch than the newest",
+			What:  "The last epoch of every copy of the metadata log.",
+			Why: "What it holds beyond the newest log is cut off when it follows the leader again. That is normal after a " +
+				"change of leader, and a trace of lost records otherwise.",
 			Source: "Kafka: KafkaRaftClient (diverging epochs)",
 			Remedy: "compare them with `kafkarecover metadata diff`",
 		}, judgeDiverging},
@@ -67,7 +84,8 @@ func quorumRules() []entry {
 			What:   "The in-sync replicas in the newest metadata of every broker whose volumes are empty or were given up.",
 			Why:    "It can become leader with nothing in its log, and the other replicas then cut off theirs.",
 			Source: "Kafka: ReplicationControlManager; KIP-966",
-			Remedy: "bind the volume that holds the broker's data; if it is lost, accept it for this node and start the other brokers first",
+			Remedy: "bind the volume that holds the broker's data; if it is lost, accept it for this node and start the other " +
+				"brokers first",
 		}, judgeEmptyBroker},
 	}
 }

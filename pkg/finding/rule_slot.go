@@ -12,7 +12,10 @@ import (
 )
 
 // slotRules judge whether each node will find its own directory where it looks.
-func slotRules() []entry {
+func slotRules() []entry { return slices.Concat(startRules(), placeRules()) }
+
+// startRules judge what a node would do on its volume.
+func startRules() []entry {
 	return []entry{
 		{Rule{
 			ID: "slot-unknown", Severity: Error, Refuses: true,
@@ -24,9 +27,10 @@ func slotRules() []entry {
 		}, judgeSlotUnknown},
 		{Rule{
 			ID: "would-be-formatted", Severity: Critical, Refuses: true,
-			Title:  "a node would start empty on this volume",
-			What:   "Whether kafka-log<N>/meta.properties of the slot's node N is there.",
-			Why:    "A directory without meta.properties is formatted as new at every start, without a warning; what else is on the volume lies unused beside it. On a majority of controllers this destroys the metadata of the others too.",
+			Title: "a node would start empty on this volume",
+			What:  "Whether kafka-log<N>/meta.properties of the slot's node N is there.",
+			Why: "A directory without meta.properties is formatted as new at every start, without a warning; what else is " +
+				"on the volume lies unused beside it. On a majority of controllers this destroys the metadata of the others too.",
 			Source: sourceStart,
 			Remedy: "bind the volume that holds this node's data to the claim; if the data is lost, accept it for this volume",
 		}, judgeWouldFormat},
@@ -40,12 +44,20 @@ func slotRules() []entry {
 		}, judgeExcluded},
 		{Rule{
 			ID: "metadata-volume-moved", Severity: Critical, Refuses: true,
-			Title:  "the metadata log is not on the volume the pool's storage names",
-			What:   "Which volume of a node holds __cluster_metadata-0, against the volume with kraftMetadata: shared, else the lowest ID.",
-			Why:    "The start script removes the metadata log (rm -rf) that is on any other volume: on every controller in the same start.",
+			Title: "the metadata log is not on the volume the pool's storage names",
+			What: "Which volume of a node holds __cluster_metadata-0, against the volume with kraftMetadata: shared, else " +
+				"the lowest ID.",
+			Why: "The start script removes the metadata log (rm -rf) that is on any other volume: on every controller in " +
+				"the same start.",
 			Source: "Strimzi: kafka_run.sh since 0.41; VolumeUtils.kraftMetadataPath",
 			Remedy: "set kraftMetadata: shared in the pool's storage on the volume that holds it",
 		}, judgeMetadataMoved},
+	}
+}
+
+// placeRules judge what is where a node will not look, or not where it will.
+func placeRules() []entry {
+	return []entry{
 		{Rule{
 			ID: "storage-type-mismatch", Severity: Error, Refuses: true,
 			Title:  "the pool's storage names other claims than those there are",
@@ -56,25 +68,29 @@ func slotRules() []entry {
 		}, judgeStorageType},
 		{Rule{
 			ID: "slot-missing", Severity: Error, Refuses: true,
-			Title:  "a volume is missing from the sequence",
-			What:   "Gaps in the JBOD volumes of a pool's nodes, in a pool's node IDs where nothing else explains them, and registered brokers without a volume.",
-			Why:    "A volume that was not found is a volume whose data would be missing; a registered broker that does not come back is unregistered by the operator.",
+			Title: "a volume is missing from the sequence",
+			What: "Gaps in the JBOD volumes of a pool's nodes, in a pool's node IDs where nothing else explains them, and " +
+				"registered brokers without a volume.",
+			Why: "A volume that was not found is a volume whose data would be missing; a registered broker that does not " +
+				"come back is unregistered by the operator.",
 			Source: "Strimzi: KafkaReconciler.nodeUnregistration",
 			Remedy: "look for the volume (Released, another zone, another cluster); if the node is gone for good, accept it",
 		}, judgeSlotMissing},
 		{Rule{
 			ID: "foreign-log-directory", Severity: Error, Refuses: true,
-			Title:  "another node's log directory is on the volume",
-			What:   "Log directories of other nodes beside that of the slot's node.",
-			Why:    "It is what a start on a swapped volume leaves: the directory Kafka uses may be the new, empty one, the data in the other.",
+			Title: "another node's log directory is on the volume",
+			What:  "Log directories of other nodes beside that of the slot's node.",
+			Why: "It is what a start on a swapped volume leaves: the directory Kafka uses may be the new, empty one, the " +
+				"data in the other.",
 			Source: "tried on Strimzi 1.2.0: swapped volumes",
 			Remedy: "compare both directories; the one with the data may belong to another node's claim",
 		}, judgeForeignDirectory},
 		{Rule{
 			ID: "formatted-beside-data", Severity: Critical, Refuses: true,
-			Title:  "a log directory was newly formatted with another cluster's ID",
-			What:   "Directories that hold nothing and say another cluster ID than the volumes that hold data.",
-			Why:    "It is what a start with a random ID leaves. With the recovered ID its node stops with \"Invalid cluster.id\".",
+			Title: "a log directory was newly formatted with another cluster's ID",
+			What:  "Directories that hold nothing and say another cluster ID than the volumes that hold data.",
+			Why: "It is what a start with a random ID leaves. With the recovered ID its node stops with \"Invalid " +
+				"cluster.id\".",
 			Source: "Strimzi: NodePoolUtils.getOrGenerateKRaftClusterId; " + sourceEnsemble,
 			Remedy: "rename the directory aside, so that it is formatted again with the right ID",
 		}, judgeFreshlyFormatted},

@@ -15,17 +15,19 @@ func versionRules() []entry {
 	return []entry{
 		{Rule{
 			ID: "binary-older-than-metadata", Severity: Critical, Refuses: true,
-			Title:  "the Kafka version is older than the metadata",
-			What:   "spec.kafka.version (else the operator's default) against the finalized metadata.version on the volumes.",
-			Why:    "Kafka stops with \"Tried to apply FeatureLevelRecord … only supports versions 1-N\". The operator takes the version in the resource without comparing it with the disks.",
+			Title: "the Kafka version is older than the metadata",
+			What:  "spec.kafka.version (else the operator's default) against the finalized metadata.version on the volumes.",
+			Why: "Kafka stops with \"Tried to apply FeatureLevelRecord … only supports versions 1-N\". The operator takes " +
+				"the version in the resource without comparing it with the disks.",
 			Source: "Kafka: FeatureControlManager; " + sourceVersion,
 			Remedy: "set spec.kafka.version to the version that ran before, or a later one",
 		}, judgeBinaryOlder},
 		{Rule{
 			ID: "metadata-version-unset", Severity: Error, Refuses: true,
-			Title:  "the default metadata.version would upgrade what is on disk",
-			What:   "spec.kafka.metadataVersion, where it is not set, against the finalized metadata.version on the volumes.",
-			Why:    "Without it the operator raises metadata.version to the default of the Kafka version right after the start. That cannot be taken back, and shuts out an older Kafka.",
+			Title: "the default metadata.version would upgrade what is on disk",
+			What:  "spec.kafka.metadataVersion, where it is not set, against the finalized metadata.version on the volumes.",
+			Why: "Without it the operator raises metadata.version to the default of the Kafka version right after the " +
+				"start. That cannot be taken back, and shuts out an older Kafka.",
 			Source: sourceVersion,
 			Remedy: "set spec.kafka.metadataVersion to what is on the volumes",
 		}, judgeMetadataUnset},
@@ -39,8 +41,9 @@ func versionRules() []entry {
 		}, judgeMetadataUpgrade},
 		{Rule{
 			ID: "metadata-version-unknown", Severity: Error, Refuses: true,
-			Title:  "the metadata.version on disk is not known",
-			What:   "Whether the replayed metadata says which metadata.version is finalized, and whether it is of a known release.",
+			Title: "the metadata.version on disk is not known",
+			What: "Whether the replayed metadata says which metadata.version is finalized, and whether it is of a known " +
+				"release.",
 			Why:    "Without it nobody can tell whether this Kafka reads the metadata, and whether the start would upgrade it.",
 			Source: sourceVersion,
 			Remedy: "see `kafkarecover metadata summary`",

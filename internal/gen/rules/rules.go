@@ -8,21 +8,23 @@ import (
 	"github.com/kafkarecover/kafkarecover/pkg/finding"
 )
 
+// head has ' where the page has backquotes.
 const head = `# Rules
 
-What ` + "`kafkarecover scan`" + ` can find, and what ` + "`kafkarecover restore`" + ` refuses on. This page is generated from
-` + "`pkg/finding`" + ` (` + "`make generate`" + `); ` + "`kafkarecover explain RULE`" + ` prints the same of one rule.
+What 'kafkarecover scan' can find, and what 'kafkarecover restore' refuses on. This page is generated from 'pkg/finding'
+('make generate'); 'kafkarecover explain RULE' prints the same of one rule.
 
-A rule that *refuses* keeps restore from going on until ` + "`--accept RULE=SUBJECT`" + ` lifts it for one subject; one that refuses
-*always* cannot be lifted. A rule that refuses and could not be evaluated refuses too. ` + "`--ignore RULE[=SUBJECT]`" + ` hides
-findings of a scan and lifts nothing. What "tried" means is told in [strimzi-facts.md](strimzi-facts.md).
+A rule that *refuses* keeps restore from going on until '--accept RULE=SUBJECT' lifts it for one subject; one that
+refuses *always* cannot be lifted. A rule that refuses and could not be evaluated refuses too.
+'--ignore RULE[=SUBJECT]' hides findings of a scan and lifts nothing. What "tried" means is told in
+[strimzi-facts.md](strimzi-facts.md).
 
 `
 
 // Page returns the page.
 func Page() []byte {
 	var b strings.Builder
-	b.WriteString(head)
+	b.WriteString(strings.ReplaceAll(head, "'", "`"))
 	b.WriteString("| rule | severity | restore | |\n|---|---|---|---|\n")
 	rules := finding.Rules()
 	for i := range rules {
@@ -32,8 +34,8 @@ func Page() []byte {
 	for i := range rules {
 		r := &rules[i]
 		fmt.Fprintf(&b, "\n## %s\n\n%s (%s; restore %s)\n\n", r.ID, sentence(r.Title), r.Severity, restore(r))
-		fmt.Fprintf(&b, "- **Looks at:** %s\n- **Why:** %s\n- **Known from:** %s\n- **Remedy:** %s\n", r.What, r.Why, r.Source,
-			r.Remedy)
+		fmt.Fprintf(&b, "- **Looks at:** %s\n- **Why:** %s\n- **Known from:** %s\n- **Remedy:** %s\n",
+			r.What, r.Why, r.Source, r.Remedy)
 	}
 	return []byte(b.String())
 }
