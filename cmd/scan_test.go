@@ -269,7 +269,7 @@ func TestScanThatMayMakeNoPods(t *testing.T) {
 	if code != exitcode.Incomplete || !strings.Contains(out, "few-pods") {
 		t.Errorf("exit code %d, %s%s", code, out, errOut)
 	}
-	for _, text := range []string{"mirror.test/kafka:1 (named by --image)", "few-pods", "not read, or not to the end: 9"} {
+	for _, text := range []string{"mirror.test/kafka:1 (named by --image or the configuration)", "few-pods", "not read, or not to the end: 9"} {
 		if !strings.Contains(errOut, text) {
 			t.Errorf("want %q in:\n%s", text, errOut)
 		}

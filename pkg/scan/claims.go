@@ -93,7 +93,11 @@ func (r *claimReader) inside(v *volume.Volume, pod *volume.PodRef) bool {
 	}
 }
 
-const readWriteOncePod = "ReadWriteOncePod"
+// What Kubernetes calls an access mode and a pod's phase.
+const (
+	readWriteOncePod = "ReadWriteOncePod"
+	podRunning       = "Running"
+)
 
 func isOncePod(v *volume.Volume) bool { return slices.Contains(v.Claim.AccessModes, readWriteOncePod) }
 
@@ -101,7 +105,7 @@ func isOncePod(v *volume.Volume) bool { return slices.Contains(v.Claim.AccessMod
 func runningPod(v *volume.Volume) *volume.PodRef {
 	for i := range v.Claim.UsedBy {
 		p := &v.Claim.UsedBy[i]
-		if p.Phase == "Running" && p.Container == strimzi.KafkaContainer && p.MountPath != "" {
+		if p.Phase == podRunning && p.Container == strimzi.KafkaContainer && p.MountPath != "" {
 			return p
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/kafkarecover/kafkarecover/pkg/exitcode"
+	"github.com/kafkarecover/kafkarecover/pkg/finding"
 	"github.com/kafkarecover/kafkarecover/pkg/object"
 	"github.com/kafkarecover/kafkarecover/pkg/probe"
 	"github.com/kafkarecover/kafkarecover/pkg/scan"
@@ -293,8 +294,12 @@ func TestTheImageOfTemporaryPods(t *testing.T) {
 		origin  string
 		secrets []string
 	}{
-		"named":             {func(*world) {}, "mirror.test/busybox:1", "mirror.test/busybox:1", "named by --image", nil},
+		"named":             {func(*world) {}, "mirror.test/busybox:1", "mirror.test/busybox:1", "named by --image or the configuration", nil},
 		"what the pods run": {func(*world) {}, "", operatorImage, `what pod "my-cluster-broker-0" runs`, nil},
+		"not what a pod cannot pull": {func(w *world) {
+			set(w.lists["pods"][0], "Pending", "status", "phase")
+			set(w.lists["kafkas"][0], "mirror.test/own:1", "spec", "kafka", "image")
+		}, "", "mirror.test/own:1", `spec.kafka.image of kafka "my-cluster"`, nil},
 		"of the Kafka resource": {func(w *world) {
 			set(w.without("pods").lists["kafkas"][0], "mirror.test/own:1", "spec", "kafka", "image")
 		}, "", "mirror.test/own:1", `spec.kafka.image of kafka "my-cluster"`, nil},
@@ -447,5 +452,32 @@ func TestTheStatusIsHeldAgainstTheVolumes(t *testing.T) {
 	}
 	if len(c.Groups) != 0 || c.ClusterID != "" {
 		t.Errorf("no volume was read, and none says an ID: %+v", c.Groups)
+	}
+}
+
+// TestUnreadVolumesOfAPausedClusterAreNoFinding is what a restore begins with: nothing was ever started, and where the
+// volumes cannot be read either, that is all that can be said.
+func TestUnreadVolumesOfAPausedClusterAreNoFinding(t *testing.T) {
+	t.Parallel()
+	w := recording(t).without("pods", "configmaps", "strimzipodsets")
+	kafka := w.lists["kafkas"][0]
+	set(kafka, "true", "metadata", "annotations", "strimzi.io/pause-reconciliation")
+	kafka["status"] = map[string]any{"observedGeneration": int64(1), "conditions": []any{
+		map[string]any{"type": "ReconciliationPaused", "status": "True"},
+	}}
+	for _, pool := range w.lists["kafkanodepools"] {
+		delete(pool, "status")
+	}
+	w.admit = func(map[string]any) (int, map[string]any) {
+		return http.StatusForbidden, failure(http.StatusForbidden, "Forbidden", "exceeded quota: few-pods")
+	}
+	s := look(t, w, scan.Targets{Namespace: "kafka"}, scan.Options{Via: scan.Pod, Operation: operation})
+	if got := s.Code(finding.Error); got != exitcode.Incomplete {
+		t.Errorf("exit code %d, want %d", got, exitcode.Incomplete)
+		for _, f := range s.Clusters[0].Findings {
+			if !f.Unevaluated && f.Severity.AtLeast(finding.Error) {
+				t.Errorf("%s %s: %s", f.Rule, f.Subject, f.Message)
+			}
+		}
 	}
 }

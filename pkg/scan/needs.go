@@ -105,7 +105,7 @@ func (n needs) key() string {
 
 // imageOffers are the images known without looking at nodes, the best first, each with who names it.
 func imageOffers(flag string, c *strimzi.Cluster, live *Live) []probe.ImageOffer {
-	offers := []probe.ImageOffer{{Image: flag, Origin: "named by --image"}}
+	offers := []probe.ImageOffer{{Image: flag, Origin: "named by --image or the configuration"}}
 	clusters := []*strimzi.Cluster{}
 	if c != nil {
 		clusters = append(clusters, c)
@@ -117,6 +117,9 @@ func imageOffers(flag string, c *strimzi.Cluster, live *Live) []probe.ImageOffer
 	}
 	for _, one := range clusters {
 		for _, p := range one.Pods {
+			if p.Phase != podRunning { // its image may be what it waits for
+				continue
+			}
 			offers = append(offers, probe.ImageOffer{Image: p.Image, Origin: fmt.Sprintf("what pod %q runs", p.Name)})
 		}
 	}

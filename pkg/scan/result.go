@@ -1,6 +1,7 @@
 package scan
 
 import (
+	"slices"
 	"time"
 
 	"github.com/kafkarecover/kafkarecover/pkg/exitcode"
@@ -98,12 +99,13 @@ func (c *Cluster) judge(o Options) {
 func (s *Scan) Ignore(ignores []finding.Lift) {
 	for i := range s.Clusters {
 		c := &s.Clusters[i]
-		c.Findings, c.Ignored = finding.Visible(c.Findings, ignores)
+		visible, ignored := finding.Visible(c.Findings, ignores)
+		c.Findings, c.Ignored = visible, c.Ignored+ignored
 	}
 }
 
-// Code is the exit code that the result asks for. Findings that say only that something could not be judged count as
-// what they are: an incomplete look.
+// Code is the exit code that the result asks for. A finding that says only that something could not be judged counts
+// as what it is: an incomplete look.
 func (s *Scan) Code(limit finding.Severity) exitcode.Code {
 	code := exitcode.OK
 	if len(s.Clusters) == 0 {
@@ -139,14 +141,22 @@ func (c *Cluster) Failing(limit finding.Severity) int {
 	return n
 }
 
-// fails tells whether a finding counts for --fail-on. One that could not be judged counts as an incomplete look.
+// fails tells whether a finding counts for --fail-on.
 func fails(f finding.Finding, limit finding.Severity) bool {
-	return !f.Unevaluated && finding.Fails([]finding.Finding{f}, limit)
+	return finding.Fails([]finding.Finding{f}, limit)
 }
 
-// Incomplete tells whether something was not seen that was looked for.
+// Incomplete tells whether something was not seen that was looked for, or could not be judged after volumes were read.
 func (c *Cluster) Incomplete() bool {
-	return c.VolumesForbidden || len(c.Unlisted) > 0 || len(c.unread()) > 0 || c.Kafka == nil && len(c.Others) > 0
+	return c.VolumesForbidden || len(c.Unlisted) > 0 || len(c.unread()) > 0 || c.Kafka == nil && len(c.Others) > 0 ||
+		c.wasRead() && slices.ContainsFunc(c.Findings, func(f finding.Finding) bool {
+			return f.Unevaluated && f.Severity.AtLeast(finding.Error)
+		})
+}
+
+// wasRead tells whether reading volumes was asked for.
+func (c *Cluster) wasRead() bool {
+	return slices.ContainsFunc(c.Volumes, func(v volume.Volume) bool { return v.State != volume.Skipped })
 }
 
 // Unread counts the volumes that were not read to the end.

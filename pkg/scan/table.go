@@ -326,12 +326,16 @@ func (c *Cluster) summary(notes int) []output.Line {
 func (s *Scan) looseSection() output.Section {
 	section := output.Section{
 		Title: "Volumes that Kubernetes has let go or is about to",
-		Table: &output.Table{Columns: output.Columns("~NAME", "~CLAIM", "STATE", "POLICY")},
+		Table: &output.Table{Columns: output.Columns("NAMESPACE", "~NAME", "~CLAIM", "STATE", "POLICY")},
 	}
 	var namespaces []string
 	for _, l := range s.Loose {
+		namespace := ""
+		if s.scope.All {
+			namespace = l.Namespace
+		}
 		section.Table.Rows = append(section.Table.Rows,
-			output.Row(l.Name, l.Claim, output.Styled(iostreams.Notice, l.State), l.ReclaimPolicy))
+			output.Row(namespace, l.Name, l.Claim, output.Styled(iostreams.Notice, l.State), l.ReclaimPolicy))
 		namespaces = append(namespaces, l.Namespace)
 	}
 	slices.Sort(namespaces)
