@@ -16,7 +16,9 @@ type plainSink struct {
 	opts Options
 }
 
-func (p *plainSink) note(level Level, text string) { fmt.Fprintln(p.w, noteLine(p.opts.Palette, level, text)) }
+func (p *plainSink) note(level Level, text string) {
+	fmt.Fprintln(p.w, noteLine(p.opts.Palette, level, text))
+}
 
 func (p *plainSink) changed(s *Step, what change) {
 	switch what {
@@ -61,9 +63,11 @@ func endLine(p iostreams.Palette, s *Step) string {
 
 // Elapsed shows a duration as a person reads it: 4.2s, 38s, 4m18s, 2h05m.
 func Elapsed(d time.Duration) string {
-	switch {
-	case d < 10*time.Second:
+	const tenth = 100 * time.Millisecond
+	if d = d.Round(tenth); d < 10*time.Second { // rounded first: 9.99s is 10s, and 59.9s is 1m00s
 		return fmt.Sprintf("%.1fs", d.Seconds())
+	}
+	switch d = d.Round(time.Second); {
 	case d < time.Minute:
 		return fmt.Sprintf("%.0fs", d.Seconds())
 	case d < time.Hour:

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/olekukonko/tablewriter/pkg/twwidth"
+
 	"github.com/kafkarecover/kafkarecover/pkg/iostreams"
 	"github.com/kafkarecover/kafkarecover/pkg/output"
 )
@@ -105,12 +107,19 @@ func (t *terminalSink) line(s *Step) string {
 	return "  … " + truncate(strings.Join(parts, "  "), t.opts.Width()-len("  . ")-1)
 }
 
+// truncate cuts text to a number of columns; a character may take two of them.
 func truncate(s string, width int) string {
-	runes := []rune(s)
-	if width < 1 || len(runes) <= width {
+	if width < 1 || twwidth.Width(s) <= width {
 		return s
 	}
-	return string(runes[:width-1]) + "…"
+	used := 0
+	for i, r := range s {
+		used += twwidth.Width(string(r))
+		if used > width-1 {
+			return s[:i] + "…"
+		}
+	}
+	return s
 }
 
 func barOf(s *Step) string {
