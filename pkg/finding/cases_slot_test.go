@@ -341,6 +341,20 @@ func assignCases() []ruleCase {
 			says:   []string{"--subresource status", "[0, 1, 2]"},
 		},
 		{
+			rule: "node-ids-shifted", name: "a new cluster has started beside the data", want: []string{"pool/broker"},
+			running: true,
+			change: func(w *world) {
+				w.pool("broker").Status.NodeIDs = []int32{10, 11, 12}
+				w.images(func(im *volume.Image) { im.Brokers, im.InSync = []int32{10, 11, 12}, nil })
+				v := *w.vol("0-broker-0")
+				v.Name, v.Slot = "pvc/data-0-my-cluster-broker-10", &volume.Slot{
+					Cluster: "my-cluster", Pool: "broker", NodeID: 10, VolumeID: ptr(int32(0)),
+				}
+				w.Volumes = append(w.Volumes, v)
+			},
+			says: []string{"its claims are of the nodes 0, 1, 2, 10", "which 3 of the nodes hold the data"},
+		},
+		{
 			rule: "node-ids-shifted", name: "two pools with one ID", want: []string{kafka}, unevaluated: true, running: true,
 			change: func(w *world) { w.pool("broker").Status.NodeIDs = []int32{0, 1, 3} },
 		},

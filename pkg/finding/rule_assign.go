@@ -113,6 +113,10 @@ func judgeShifted(s *scene) []found {
 // assignRemedy is the command that makes the operator assign the nodes that the claims have. For a pool that has node
 // IDs the annotation does nothing: its status must be given other ones.
 func (s *scene) assignRemedy(p *strimzi.NodePool, have []int32) string {
+	if len(p.Status.NodeIDs) > 0 && len(have) > int(p.Replicas) {
+		return fmt.Sprintf("find out which %d of the nodes hold the data (a start with the wrong IDs has made new claims), "+
+			"then set status.nodeIds of pool/%s to them while Kafka is paused", p.Replicas, p.Name)
+	}
 	if len(p.Status.NodeIDs) > 0 {
 		return fmt.Sprintf("the pool's status names the wrong nodes; while Kafka is paused: %s",
 			s.kubectl(fmt.Sprintf(`patch kafkanodepool %s --subresource status --type merge -p '{"status":{"nodeIds":%s}}'`,
