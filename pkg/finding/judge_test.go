@@ -37,8 +37,8 @@ func TestNothingRefusesWhereNothingIsWrong(t *testing.T) {
 	}
 }
 
-// TestWhatRestoreRepairsDoesNotRefuse is the common case: applied again without a pause, so that the pools have a random
-// ID and every pod crash-loops on it.
+// TestWhatRestoreRepairsDoesNotRefuse is the common case: applied again without a pause, so that the pools have a
+// random ID and every pod crash-loops on it.
 func TestWhatRestoreRepairsDoesNotRefuse(t *testing.T) {
 	t.Parallel()
 	w := healthy(t)
