@@ -61,9 +61,9 @@ func owned() []string { return []string{"commands", "schema"} }
 // documentation is everything generated below docs.
 func documentation(root string) (files, error) {
 	docs := files{}
-	each(newRoot(program), func(c *cobra.Command) {
-		docs["commands/"+fileName(c, "_")+".md"] = markdown(c)
-	})
+	tree := newRoot(program)
+	each(tree, func(c *cobra.Command) { docs["commands/"+fileName(c, "_")+".md"] = markdown(c) })
+	docs["commands.md"] = commandIndex(tree)
 	docs["rules.md"] = rules.Page()
 	schemas, err := schemaFiles(root, cmd.Results())
 	if err != nil {
