@@ -138,7 +138,8 @@ func (r *claimReader) readRunning(ctx context.Context, running []probe.Running) 
 // readInPods reads claims through temporary pods, those of pools with the same needs together. One after the other:
 // the pods of an operation share its name, and all are gone when one group has been read.
 func (r *claimReader) readInPods(ctx context.Context, claims []string) error {
-	image, err := probe.ChooseImage(ctx, r.client, imageOffers(r.opts.Image, r.cluster.Kafka, r.live), strimzi.IsKafkaImage)
+	offers := imageOffers(r.opts.Image, r.cluster.Kafka, r.live)
+	image, err := probe.ChooseImage(ctx, r.client, offers, strimzi.IsKafkaImage)
 	if err != nil {
 		return err
 	}

@@ -1,5 +1,5 @@
-// Package scan takes one look at Kafka clusters: it collects their live objects, reads their volumes from a folder, through
-// temporary pods or inside running ones, and has them judged. It changes nothing.
+// Package scan takes one look at Kafka clusters: it collects their live objects, reads their volumes from a folder,
+// through temporary pods or inside running ones, and has them judged. It changes nothing.
 package scan
 
 import (
@@ -168,7 +168,8 @@ func servedVersion(ctx context.Context, client *kube.Client, group string) (stri
 	return "", nil
 }
 
-// operators lists the deployments of all namespaces, or of this one where that is all that may be seen; all tells which.
+// operators lists the deployments of all namespaces, or of this one where that is all that may be seen; all tells
+// which.
 func operators(
 	ctx context.Context, client *kube.Client, namespace string,
 ) (deployments []unstructured.Unstructured, all bool, err error) {

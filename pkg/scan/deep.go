@@ -234,8 +234,8 @@ func (d *Deep) quorumLines() []output.Line {
 	var lines []output.Line
 	if q.Newest >= 0 {
 		c := &q.Copies[q.Newest]
-		lines = append(lines, output.Text(fmt.Sprintf("newest copy of the metadata: %s, up to %s; proven committed up to offset %d",
-			c.Name, endOf(c.End), q.Committed)))
+		lines = append(lines, output.Text(fmt.Sprintf(
+			"newest copy of the metadata: %s, up to %s; proven committed up to offset %d", c.Name, endOf(c.End), q.Committed)))
 	}
 	loss, can := q.Loss()
 	switch {
@@ -246,7 +246,8 @@ func (d *Deep) quorumLines() []output.Line {
 		lines = append(lines, output.Text(output.Styled(iostreams.Bad, fmt.Sprintf(
 			"an election is possible and not proven safe; up to %d offsets of the newest copy could be lost", loss))))
 	default:
-		lines = append(lines, output.Text("an election is possible, and whoever wins it has all that may have been committed"))
+		lines = append(lines,
+			output.Text("an election is possible, and whoever wins it has all that may have been committed"))
 	}
 	return lines
 }

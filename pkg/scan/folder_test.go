@@ -245,7 +245,8 @@ func TestVisitorsSeeEachVolumeWhileItCanBeRead(t *testing.T) {
 
 func TestFoldersWithoutVolumes(t *testing.T) {
 	t.Parallel()
-	if _, err := scan.Folder(t.Context(), filepath.Join(t.TempDir(), "gone"), at(), scan.Options{}); !errors.Is(err, fs.ErrNotExist) {
+	gone := filepath.Join(t.TempDir(), "gone")
+	if _, err := scan.Folder(t.Context(), gone, at(), scan.Options{}); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("a missing folder: %v", err)
 	}
 	root := t.TempDir()

@@ -60,7 +60,8 @@ func TestObjectsAloneAreLookedAt(t *testing.T) {
 	}
 	for _, v := range c.Volumes {
 		if v.State != volume.Skipped || !v.BoundBothWays() || v.PV.Object == nil || v.Claim.Object == nil {
-			t.Errorf("%s: state %s, bound %t: want it skipped, bound, with its whole objects", v.Name, v.State, v.BoundBothWays())
+			t.Errorf("%s: state %s, bound %t: want it skipped, bound, with its whole objects", v.Name, v.State,
+				v.BoundBothWays())
 		}
 	}
 	if !c.Kafka.OperatorsKnown || len(c.Kafka.Operators) != 1 {
@@ -81,11 +82,16 @@ func TestTargets(t *testing.T) {
 		want    []string
 		code    exitcode.Code
 	}{
-		"a cluster":            {scan.Targets{Namespace: "kafka", Clusters: []string{"my-cluster"}}, []string{"my-cluster"}, exitcode.OK},
-		"a cluster not there":  {scan.Targets{Namespace: "kafka", Clusters: []string{"other"}}, nil, exitcode.NotFound},
-		"an empty namespace":   {scan.Targets{Namespace: "empty"}, nil, exitcode.NotFound},
-		"every namespace":      {scan.Targets{All: true}, []string{"my-cluster"}, exitcode.OK},
-		"a claim":              {scan.Targets{Namespace: "kafka", Claims: []string{"data-1-my-cluster-broker-2"}}, []string{"my-cluster"}, exitcode.OK},
+		"a cluster": {
+			scan.Targets{Namespace: "kafka", Clusters: []string{"my-cluster"}}, []string{"my-cluster"}, exitcode.OK,
+		},
+		"a cluster not there": {scan.Targets{Namespace: "kafka", Clusters: []string{"other"}}, nil, exitcode.NotFound},
+		"an empty namespace":  {scan.Targets{Namespace: "empty"}, nil, exitcode.NotFound},
+		"every namespace":     {scan.Targets{All: true}, []string{"my-cluster"}, exitcode.OK},
+		"a claim": {
+			scan.Targets{Namespace: "kafka", Claims: []string{"data-1-my-cluster-broker-2"}}, []string{"my-cluster"},
+			exitcode.OK,
+		},
 		"claims of no cluster": {scan.Targets{Namespace: "kafka", Claims: []string{"things"}}, []string{""}, exitcode.OK},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -140,7 +146,8 @@ func TestClustersThatAreGone(t *testing.T) {
 	})
 	t.Run("Released volumes are left", func(t *testing.T) {
 		t.Parallel()
-		w := recording(t).without("kafkas", "kafkanodepools", "strimzipodsets", "configmaps", "pods", "persistentvolumeclaims")
+		w := recording(t).without("kafkas", "kafkanodepools", "strimzipodsets", "configmaps", "pods")
+		w.without("persistentvolumeclaims")
 		w.lists["persistentvolumes"] = load(t, "pvs-released.yaml")
 		s := look(t, w, scan.Targets{Namespace: "kafka"}, scan.Options{Via: scan.Objects})
 		if len(s.Clusters) != 1 || s.Clusters[0].Name != "my-cluster" || len(s.Clusters[0].Others) != 9 {
@@ -247,7 +254,7 @@ func TestRefusedPodsLeaveVolumesUnreadWithTheReasonGiven(t *testing.T) {
 	w := recording(t).without("pods")
 	w.admit = func(map[string]any) (int, map[string]any) {
 		return http.StatusForbidden, failure(http.StatusForbidden, "Forbidden",
-			`pods "x" is forbidden: exceeded quota: few-pods, requested: count/pods=1, used: count/pods=1, limited: count/pods=1`)
+			`pods "x" is forbidden: exceeded quota: few-pods, requested: count/pods=1, used: count/pods=1`)
 	}
 	var mu sync.Mutex
 	var kinds []probe.EventKind
@@ -294,7 +301,9 @@ func TestTheImageOfTemporaryPods(t *testing.T) {
 		origin  string
 		secrets []string
 	}{
-		"named":             {func(*world) {}, "mirror.test/busybox:1", "mirror.test/busybox:1", "named by --image or the configuration", nil},
+		"named": {
+			func(*world) {}, "mirror.test/busybox:1", "mirror.test/busybox:1", "named by --image or the configuration", nil,
+		},
 		"what the pods run": {func(*world) {}, "", operatorImage, `what pod "my-cluster-broker-0" runs`, nil},
 		"not what a pod cannot pull": {func(w *world) {
 			set(w.lists["pods"][0], "Pending", "status", "phase")
@@ -366,7 +375,8 @@ func TestPodsFollowThePoolsTemplate(t *testing.T) {
 		set(pool, map[string]any{
 			"imagePullSecrets": []any{map[string]any{"name": "pool-secret"}},
 			"securityContext": map[string]any{
-				"runAsUser": int64(5000), "runAsGroup": int64(5001), "fsGroup": int64(5002), "supplementalGroups": []any{int64(5003)},
+				"runAsUser": int64(5000), "runAsGroup": int64(5001), "fsGroup": int64(5002),
+				"supplementalGroups": []any{int64(5003)},
 			},
 			"tolerations": []any{map[string]any{"key": "kafka", "operator": "Exists", "effect": "NoSchedule"}},
 			"affinity": map[string]any{"nodeAffinity": map[string]any{

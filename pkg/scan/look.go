@@ -248,7 +248,8 @@ func belongs(slot *volume.Slot, claim string, labels map[string]string, cluster 
 	if of := labels[strimzi.ClusterLabel]; of != "" {
 		return of == cluster
 	}
-	return slices.ContainsFunc(strimzi.ParseClaimName(claim), func(n strimzi.ClaimName) bool { return n.Cluster == cluster })
+	readings := strimzi.ParseClaimName(claim)
+	return slices.ContainsFunc(readings, func(n strimzi.ClaimName) bool { return n.Cluster == cluster })
 }
 
 // loose lists what Kubernetes has let go of, or is about to.

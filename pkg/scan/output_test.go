@@ -39,10 +39,13 @@ func example() *scan.Scan {
 	end := func(offset int64, known bool) *logdir.MetadataLog {
 		return &logdir.MetadataLog{End: logdir.OffsetAndEpoch{Offset: offset, Epoch: 12}, EndKnown: known}
 	}
-	broker := on("broker", 0, thisCluster, logdir.LogDir{Metadata: end(123456, true), UsedBytes: 3 << 30, Partitions: []logdir.Partition{
+	partitions := []logdir.Partition{
 		{Topic: "orders", State: logdir.PartitionCurrent}, {Topic: "orders", Partition: 1, State: logdir.PartitionCurrent},
 		{Topic: "gone", State: logdir.PartitionDelete},
-	}})
+	}
+	broker := on("broker", 0, thisCluster, logdir.LogDir{
+		Metadata: end(123456, true), UsedBytes: 3 << 30, Partitions: partitions,
+	})
 	broker.Image = &volume.Image{End: broker.Contents.Dirs[0].Metadata.End}
 	broker.MetadataVersion, broker.Topics = 27, 4
 	other := on("controller", 3, otherCluster, logdir.LogDir{Metadata: end(120000, false), UsedBytes: 512})

@@ -22,7 +22,7 @@ func readVolume(ctx context.Context, v *volume.Volume, via string, fsys fs.FS, v
 	contents, err := logdir.Read(fsys, logdir.Options{})
 	if err != nil {
 		v.Reason = err.Error()
-		return nil
+		return nil //nolint:nilerr // the volume says it
 	}
 	v.Contents, v.State = contents, volume.Read
 	if d := metadataDir(v); d != nil {
@@ -51,14 +51,14 @@ func cutOffAtStart(c *logdir.Contents, p logdir.Problem) bool {
 }
 
 func firstProblem(c *logdir.Contents) string {
-	var real []logdir.Problem
+	var list []logdir.Problem
 	for _, p := range c.AllProblems() {
 		if !cutOffAtStart(c, p) {
-			real = append(real, p)
+			list = append(list, p)
 		}
 	}
-	text := real[0].Path + ": " + real[0].Message
-	if more := len(real) - 1; more > 0 {
+	text := list[0].Path + ": " + list[0].Message
+	if more := len(list) - 1; more > 0 {
 		text += fmt.Sprintf(" (and %d more)", more)
 	}
 	return text

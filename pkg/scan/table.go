@@ -42,7 +42,9 @@ func (s *Scan) Names() []string {
 func (c *Cluster) table(wide bool) output.Document {
 	shown, notes := c.Findings, 0
 	if !wide {
-		shown = slices.DeleteFunc(slices.Clone(c.Findings), func(f finding.Finding) bool { return f.Severity == finding.Info })
+		shown = slices.DeleteFunc(slices.Clone(c.Findings), func(f finding.Finding) bool {
+			return f.Severity == finding.Info
+		})
 		notes = len(c.Findings) - len(shown)
 	}
 	findings := show.Section("Findings", shown, true)
@@ -62,7 +64,8 @@ func (c *Cluster) headline() output.Section {
 		s.Lines = append(s.Lines, output.Indented(2, "cluster ID ", output.Styled(iostreams.Strong, c.ClusterID),
 			", said by "+count(len(c.Groups[0].Dirs), "log directory", "log directories")+", none disagrees"))
 	case len(c.Groups) > 0:
-		s.Lines = append(s.Lines, output.Indented(2, output.Styled(iostreams.Worst, "the volumes say different cluster IDs:")))
+		s.Lines = append(s.Lines,
+			output.Indented(2, output.Styled(iostreams.Worst, "the volumes say different cluster IDs:")))
 		for _, g := range c.Groups {
 			s.Lines = append(s.Lines, output.Indented(4, strconv.Quote(g.ID), ": ", strings.Join(g.Dirs, " ")))
 		}
@@ -340,7 +343,8 @@ func (s *Scan) looseSection() output.Section {
 	}
 	slices.Sort(namespaces)
 	for _, ns := range slices.Compact(namespaces) {
-		section.Lines = append(section.Lines, output.Text("→ `kafkarecover protect -n "+ns+"` keeps them, before anything else"))
+		section.Lines = append(section.Lines,
+			output.Text("→ `kafkarecover protect -n "+ns+"` keeps them, before anything else"))
 	}
 	return section
 }

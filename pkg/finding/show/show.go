@@ -39,7 +39,9 @@ func alike(findings []finding.Finding) int {
 
 func lines(group []finding.Finding, remedies bool) []output.Line {
 	f := group[0]
-	title := []any{output.Styled(Style(f.Severity), string(f.Severity)), " ", output.Styled(iostreams.Strong, f.Rule), "  "}
+	title := []any{
+		output.Styled(Style(f.Severity), string(f.Severity)), " ", output.Styled(iostreams.Strong, f.Rule), "  ",
+	}
 	var out []output.Line
 	if len(group) == 1 {
 		out = append(out, output.Indented(2, append(title, f.Subject)...))
