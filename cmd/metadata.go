@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -19,7 +20,8 @@ import (
 const metadataLong = `Read the KRaft metadata log of brokers and controllers without a JVM and without a running cluster.
 
 A PATH is a file (a .log segment, a .checkpoint snapshot), a __cluster_metadata-0 directory, a log directory, a
-volume, or a folder of volumes. Reading never writes, and takes no lock.`
+volume, or a folder of volumes. In its place pvc/NAME reads a claim and kafka/NAME all claims of a cluster, as scan does.
+Reading never writes, and takes no lock.`
 
 func newMetadataCmd(f *Factory) *cobra.Command {
 	return branch(&cobra.Command{
@@ -52,6 +54,7 @@ func newMetadataCmd(f *Factory) *cobra.Command {
 type metadataSource struct {
 	dirs    []string
 	secrets bool
+	claims  claimSource
 	logs    []metadataLog
 	files   []metadataFile
 	closers []func() error
@@ -79,13 +82,27 @@ func (s *metadataSource) addFlags(cmd *cobra.Command) {
 	if err := cmd.MarkFlagDirname("dir"); err != nil {
 		panic(err) // the flag was added above
 	}
+	s.claims.wanted = isMetadata
+	s.claims.addFlags(cmd)
 }
 
-// open finds the logs and files that dirs and args name.
-func (s *metadataSource) open(args []string) error {
+// open finds the logs and files that dirs and args name. After an error there is nothing to close.
+func (s *metadataSource) open(ctx context.Context, f *Factory, args []string) (err error) {
+	defer func() {
+		if err != nil {
+			s.close()
+		}
+	}()
 	paths := append(append([]string{}, s.dirs...), args...)
 	if len(paths) == 0 {
-		return usagef("name a file or folder to read, for example --dir /mnt/volumes")
+		return usagef("name a file or folder to read, for example --dir /mnt/volumes, or a claim, as pvc/NAME")
+	}
+	if paths, err = s.claims.resolve(ctx, f, paths); err != nil {
+		return err
+	}
+	s.closers = append(s.closers, s.claims.close)
+	if n := len(s.claims.unread); n > 0 {
+		return exitcode.With(exitcode.Incomplete, fmt.Errorf("read %d claim(s): %s", n, strings.Join(s.claims.unread, "\n")))
 	}
 	for _, p := range paths {
 		info, err := os.Stat(p)
@@ -165,6 +182,9 @@ func (s *metadataSource) addVolume(folder *volume.Folder, name, top string, seve
 	dirs, err := metadata.FindDirs(fsys)
 	if err != nil {
 		return fmt.Errorf("read volume %q: %w", name, err)
+	}
+	if s.claims.folder != "" && top == s.claims.folder {
+		top, several = "pvc", true // the copies are nothing a person knows
 	}
 	for _, dir := range dirs {
 		title := filepath.Join(top, filepath.FromSlash(dir))

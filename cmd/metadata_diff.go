@@ -23,6 +23,7 @@ type metadataDiffOptions struct {
 	factory *Factory
 	secrets bool
 	paths   []string
+	claims  claimSource
 }
 
 func newMetadataDiffCmd(f *Factory) *cobra.Command {
@@ -38,6 +39,8 @@ func newMetadataDiffCmd(f *Factory) *cobra.Command {
 		RunE: f.do(o, format),
 	}
 	cmd.Flags().BoolVar(&o.secrets, "show-secrets", false, "Show SCRAM keys and sensitive configuration values")
+	o.claims.wanted = isMetadata
+	o.claims.addFlags(cmd)
 	addOutputFlag(cmd, format)
 	return exits(cmd, exitcode.Refused, exitcode.NotFound, exitcode.Incomplete)
 }
@@ -52,11 +55,11 @@ func (o *metadataDiffOptions) Complete(_ context.Context, args []string) error {
 func (*metadataDiffOptions) Validate() error { return nil }
 
 // Run implements action.
-func (o *metadataDiffOptions) Run(context.Context) (any, error) {
+func (o *metadataDiffOptions) Run(ctx context.Context) (any, error) {
 	var images [2]*metadata.Image
 	var incomplete error
 	for i, p := range o.paths {
-		im, title, err := readAt(p)
+		im, title, err := o.readAt(ctx, p)
 		if err != nil {
 			return nil, err
 		}
@@ -75,16 +78,16 @@ func (o *metadataDiffOptions) Run(context.Context) (any, error) {
 }
 
 // readAt reads PATH or PATH@OFFSET.
-func readAt(p string) (*metadata.Image, string, error) {
+func (o *metadataDiffOptions) readAt(ctx context.Context, p string) (*metadata.Image, string, error) {
 	var until int64
 	if i := strings.LastIndexByte(p, '@'); i > 0 {
 		if n, err := strconv.ParseInt(p[i+1:], 10, 64); err == nil && n > 0 {
 			p, until = p[:i], n
 		}
 	}
-	var source metadataSource
+	source := metadataSource{claims: claimSource{read: o.claims.read, wanted: o.claims.wanted}}
 	defer source.close()
-	if err := source.open([]string{p}); err != nil {
+	if err := source.open(ctx, o.factory, []string{p}); err != nil {
 		return nil, "", err
 	}
 	return source.single(until)

@@ -19,7 +19,7 @@ import (
 const metadataGroupsLong = `List the groups and the offsets they committed, from the __consumer_offsets partitions on brokers' volumes.
 
 Of several copies of a partition the one with the newest leader epoch, and with the farthest end among those, is read;
-copies that end elsewhere are told. END is the farthest end of the topic's partition on the volumes read, LAG what the
+copies that end elsewhere are told. --dir also takes pvc/NAME and kafka/NAME; then only __consumer_offsets is read. END is the farthest end of the topic's partition on the volumes read, LAG what the
 group had not read of it. A group counts as of its last record: members are those it had then.`
 
 type metadataGroupsOptions struct {
@@ -41,14 +41,18 @@ func newMetadataGroupsCmd(f *Factory) *cobra.Command {
 		RunE: f.do(o, format),
 	}
 	o.source.addFlags(cmd)
+	o.source.takeClaims(cmd, isOffsets)
 	cmd.Flags().BoolVar(&o.offsets, "offsets", false, "List every committed offset (default when groups are named)")
 	addOutputFlag(cmd, format)
 	return exits(cmd, exitcode.NotFound, exitcode.Incomplete)
 }
 
 // Complete implements action.
-func (o *metadataGroupsOptions) Complete(_ context.Context, args []string) error {
+func (o *metadataGroupsOptions) Complete(ctx context.Context, args []string) error {
 	o.groups = args
+	if err := o.source.fetch(ctx, o.factory); err != nil {
+		return err
+	}
 	return o.source.open(true)
 }
 
@@ -82,7 +86,9 @@ func (o *metadataGroupsOptions) Run(ctx context.Context) (any, error) {
 			problems = append(problems, fmt.Sprintf("%s: %v", c.Title(), err))
 			continue
 		}
-		copies[c.key()] = append(copies[c.key()], c)
+		if len(c.segments) > 0 { // without any its end is not known
+			copies[c.key()] = append(copies[c.key()], c)
+		}
 	}
 	groups := group.New()
 	for _, key := range sortedNames(copies) {

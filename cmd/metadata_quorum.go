@@ -26,6 +26,7 @@ election is.`
 type metadataQuorumOptions struct {
 	factory *Factory
 	dirs    []string
+	claims  claimSource
 }
 
 func newMetadataQuorumCmd(f *Factory) *cobra.Command {
@@ -39,25 +40,34 @@ func newMetadataQuorumCmd(f *Factory) *cobra.Command {
 		RunE:    f.do(o, format),
 	}
 	cmd.Flags().StringArrayVar(&o.dirs, "dir", nil, "`PATH` of a volume or folder of volumes; may be repeated")
+	o.claims.wanted = isMetadata
+	o.claims.addFlags(cmd)
 	addOutputFlag(cmd, format)
 	return exits(cmd, exitcode.Refused, exitcode.NotFound, exitcode.Incomplete)
 }
 
 // Complete implements action.
-func (o *metadataQuorumOptions) Complete(_ context.Context, args []string) error {
+func (o *metadataQuorumOptions) Complete(ctx context.Context, args []string) error {
 	if o.dirs = append(o.dirs, args...); len(o.dirs) == 0 {
-		return usagef("name the folder of the volumes, for example --dir /mnt/volumes")
+		return usagef("name the folder of the volumes, for example --dir /mnt/volumes, or the cluster, as kafka/NAME")
 	}
-	return nil
+	var err error
+	o.dirs, err = o.claims.resolve(ctx, o.factory, o.dirs)
+	return err
 }
 
 // Validate implements action.
 func (*metadataQuorumOptions) Validate() error { return nil }
 
 // Run implements action.
-func (o *metadataQuorumOptions) Run(ctx context.Context) (any, error) {
+func (o *metadataQuorumOptions) Run(ctx context.Context) (result any, err error) {
+	defer func() { err = errors.Join(err, o.claims.close()) }()
+	return o.run(ctx)
+}
+
+func (o *metadataQuorumOptions) run(ctx context.Context) (any, error) {
 	var copies []quorum.Copy
-	var problems []string
+	problems := append([]string{}, o.claims.unread...)
 	for _, dir := range o.dirs {
 		err := eachVolume(ctx, dir, func(name string, c *logdir.Contents, err error) {
 			if err != nil {

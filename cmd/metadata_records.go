@@ -68,7 +68,7 @@ func recordTypeNames() []string {
 }
 
 // Complete implements action.
-func (o *metadataRecordsOptions) Complete(_ context.Context, args []string) error {
+func (o *metadataRecordsOptions) Complete(ctx context.Context, args []string) error {
 	for _, name := range o.types {
 		t, ok := metadata.ParseType(name)
 		if !ok {
@@ -84,7 +84,7 @@ func (o *metadataRecordsOptions) Complete(_ context.Context, args []string) erro
 		return usagef("--to %w", err)
 	}
 	o.filter.Topics, o.filter.Keys = o.topics, o.keys
-	return o.source.open(args)
+	return o.source.open(ctx, o.factory, args)
 }
 
 func offsetOrTime(s string) (offset, millis int64, err error) {

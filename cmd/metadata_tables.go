@@ -24,7 +24,9 @@ type metadataView struct {
 }
 
 // Complete implements action.
-func (v *metadataView) Complete(_ context.Context, args []string) error { return v.source.open(args) }
+func (v *metadataView) Complete(ctx context.Context, args []string) error {
+	return v.source.open(ctx, v.factory, args)
+}
 
 // Validate implements action.
 func (v *metadataView) Validate() error {

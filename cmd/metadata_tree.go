@@ -89,13 +89,13 @@ func (o *metadataTreeOptions) addFlags(cmd *cobra.Command) {
 }
 
 // Complete implements action. Without --dir the first argument is the file or folder to read.
-func (o *metadataTreeOptions) Complete(_ context.Context, args []string) error {
+func (o *metadataTreeOptions) Complete(ctx context.Context, args []string) error {
 	if len(o.source.dirs) == 0 && len(args) > 0 {
 		o.args = args[1:]
-		return o.source.open(args[:1])
+		return o.source.open(ctx, o.factory, args[:1])
 	}
 	o.args = args
-	return o.source.open(nil)
+	return o.source.open(ctx, o.factory, nil)
 }
 
 // Validate implements action.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -27,6 +28,7 @@ Name all volumes of the cluster, so that missing partitions can be told from unr
 type metadataVerifyOptions struct {
 	factory *Factory
 	dirs    []string
+	claims  claimSource
 }
 
 func newMetadataVerifyCmd(f *Factory) *cobra.Command {
@@ -40,25 +42,34 @@ func newMetadataVerifyCmd(f *Factory) *cobra.Command {
 		RunE:    f.do(o, format),
 	}
 	cmd.Flags().StringArrayVar(&o.dirs, "dir", nil, "`PATH` of a volume or folder of volumes; may be repeated")
+	o.claims.wanted = isMetadata
+	o.claims.addFlags(cmd)
 	addOutputFlag(cmd, format)
 	return exits(cmd, exitcode.Refused, exitcode.NotFound, exitcode.Incomplete)
 }
 
 // Complete implements action.
-func (o *metadataVerifyOptions) Complete(_ context.Context, args []string) error {
+func (o *metadataVerifyOptions) Complete(ctx context.Context, args []string) error {
 	if o.dirs = append(o.dirs, args...); len(o.dirs) == 0 {
-		return usagef("name the folder of the volumes, for example --dir /mnt/volumes")
+		return usagef("name the folder of the volumes, for example --dir /mnt/volumes, or the cluster, as kafka/NAME")
 	}
-	return nil
+	var err error
+	o.dirs, err = o.claims.resolve(ctx, o.factory, o.dirs)
+	return err
 }
 
 // Validate implements action.
 func (*metadataVerifyOptions) Validate() error { return nil }
 
 // Run implements action.
-func (o *metadataVerifyOptions) Run(ctx context.Context) (any, error) {
+func (o *metadataVerifyOptions) Run(ctx context.Context) (result any, err error) {
+	defer func() { err = errors.Join(err, o.claims.close()) }()
+	return o.run(ctx)
+}
+
+func (o *metadataVerifyOptions) run(ctx context.Context) (any, error) {
 	var volumes []verify.Volume
-	var unread []verify.Issue
+	unread := o.unread()
 	for _, dir := range o.dirs {
 		folder, err := openVolumes(dir)
 		if err != nil {
@@ -96,6 +107,16 @@ func (o *metadataVerifyOptions) Run(ctx context.Context) (any, error) {
 			fmt.Errorf("%d volume(s) could not be read", len(unread))))
 	}
 	return result, err
+}
+
+// unread are the claims that could not be read.
+func (o *metadataVerifyOptions) unread() []verify.Issue {
+	var out []verify.Issue
+	for _, u := range o.claims.unread {
+		name, reason, _ := strings.Cut(u, ": ")
+		out = append(out, verify.Issue{Level: verify.Error, Rule: "unread", Subject: name, Message: reason})
+	}
+	return out
 }
 
 // openVolumes opens a volume or folder of volumes; a metadata log directory stands for the log directory it is in.

@@ -43,18 +43,25 @@ func newStorageInfoCmd(f *Factory) *cobra.Command {
 		Use:   "info",
 		Short: "Say how the log directories of volumes are formatted, and what is wrong",
 		Long: "Say how the log directories of all volumes are formatted: cluster ID, node ID, directory ID. They are held\n" +
-			"against each other as Kafka does when it starts. The exit code is 3 when something is wrong.",
+			"against each other as Kafka does when it starts. --dir also takes pvc/NAME and kafka/NAME. The exit code is 3 when\n" +
+			"something is wrong.",
 		Example: "kafkarecover storage info --dir /mnt/volumes",
 		Args:    cobra.NoArgs,
 		RunE:    f.do(o, format),
 	}
 	o.source.addFlags(cmd)
+	o.source.takeClaims(cmd, func(string) bool { return false })
 	addOutputFlag(cmd, format)
 	return exits(cmd, exitcode.Refused, exitcode.NotFound, exitcode.Incomplete)
 }
 
 // Complete implements action.
-func (o *storageInfoOptions) Complete(context.Context, []string) error { return o.source.open(false) }
+func (o *storageInfoOptions) Complete(ctx context.Context, _ []string) error {
+	if err := o.source.fetch(ctx, o.factory); err != nil {
+		return err
+	}
+	return o.source.open(false)
+}
 
 // Validate implements action.
 func (*storageInfoOptions) Validate() error { return nil }

@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -25,6 +26,22 @@ type volumeSource struct {
 	// unread are the volumes that could not be opened, each with the reason.
 	unread  []string
 	closers []func() error
+	// claims reads claims in the place of folders; only for commands that need little of a volume.
+	claims *claimSource
+}
+
+// takeClaims lets pvc/NAME and kafka/NAME stand in the place of a folder.
+func (s *volumeSource) takeClaims(cmd *cobra.Command, wanted func(name string) bool) {
+	s.claims = &claimSource{wanted: wanted}
+	s.claims.addFlags(cmd)
+}
+
+// fetch reads the claims among the folders named.
+func (s *volumeSource) fetch(ctx context.Context, f *Factory) (err error) {
+	s.dirs, err = s.claims.resolve(ctx, f, s.dirs)
+	s.unread = append(s.unread, s.claims.unread...)
+	s.closers = append(s.closers, s.claims.close)
+	return err
 }
 
 // openVolume is one volume to look into.
@@ -42,8 +59,14 @@ func (s *volumeSource) addFlags(cmd *cobra.Command) {
 	}
 }
 
-// open opens every volume named; narrow also takes a partition's directory or one of its segments.
-func (s *volumeSource) open(narrow bool) error {
+// open opens every volume named; narrow also takes a partition's directory or one of its segments. After an error there
+// is nothing to close.
+func (s *volumeSource) open(narrow bool) (err error) {
+	defer func() {
+		if err != nil {
+			s.close()
+		}
+	}()
 	if len(s.dirs) == 0 {
 		return usagef("name the volume or folder of volumes, for example --dir /mnt/volumes")
 	}

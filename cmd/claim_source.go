@@ -1,0 +1,175 @@
+package cmd
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kafkarecover/kafkarecover/pkg/kraft/group"
+	"github.com/kafkarecover/kafkarecover/pkg/kraft/logdir"
+	"github.com/kafkarecover/kafkarecover/pkg/kraft/metadata"
+	"github.com/kafkarecover/kafkarecover/pkg/probe"
+	"github.com/kafkarecover/kafkarecover/pkg/scan"
+	"github.com/kafkarecover/kafkarecover/pkg/volume"
+)
+
+// claimSource reads claims for commands that look into volumes. A volume in a pod can be read for a moment only, so
+// what the command needs of it is copied into a folder that is removed when the command ends.
+type claimSource struct {
+	read readFlags
+	// wanted chooses the files to copy besides those that scan reads, by their paths on the volume.
+	wanted func(name string) bool
+
+	folder string
+	// unread are claims that could not be read, or not whole.
+	unread []string
+}
+
+func (c *claimSource) addFlags(cmd *cobra.Command) { c.read.addFlags(cmd) }
+
+// isMetadata chooses the metadata log with its snapshots.
+func isMetadata(name string) bool {
+	_, ok := metadata.ParseName(name)
+	return ok && (path.Base(path.Dir(name)) == metadata.Dir || path.Base(name) == logdir.BootstrapFile)
+}
+
+// isOffsets chooses the partitions that committed offsets are in.
+func isOffsets(name string) bool {
+	return strings.HasPrefix(path.Base(path.Dir(name)), group.Topic+"-") && strings.HasSuffix(name, ".log")
+}
+
+// resolve replaces pvc/NAME and kafka/NAME among paths by a folder with a folder for each claim. A path that exists
+// here is a path.
+func (c *claimSource) resolve(ctx context.Context, f *Factory, paths []string) ([]string, error) {
+	var rest []string
+	targets := scan.Targets{}
+	for _, p := range paths {
+		t, err := parseTarget(p)
+		_, statErr := os.Stat(p)
+		switch {
+		case err != nil || statErr == nil:
+			rest = append(rest, p)
+		case t.Kind == targetKafka:
+			targets.Clusters = append(targets.Clusters, t.Name)
+		case t.Kind == targetClaim:
+			targets.Claims = append(targets.Claims, t.Name)
+		default:
+			return nil, usagef("%q: this command takes kafka/NAME, pvc/NAME and paths", p)
+		}
+	}
+	if len(targets.Clusters)+len(targets.Claims) == 0 {
+		return rest, nil
+	}
+	if err := c.read.validate(); err != nil {
+		return nil, usagef("%w", err)
+	}
+	if err := c.fetch(ctx, f, targets); err != nil {
+		return nil, errors.Join(err, c.close())
+	}
+	return append(rest, c.folder), nil
+}
+
+func (c *claimSource) fetch(ctx context.Context, f *Factory, targets scan.Targets) error {
+	client, err := f.Kube()
+	if err != nil {
+		return err
+	}
+	operation, err := probe.NewOperation(f.Now(), rand.Reader)
+	if err != nil {
+		return err
+	}
+	if c.folder, err = os.MkdirTemp("", "kafkarecover-claims-"); err != nil { // 0700
+		return fmt.Errorf("make a folder for what is read: %w", err)
+	}
+	opts, settle := f.lookOptions(operation, &c.read)
+	defer settle()
+	opts.Visit = c.keep
+	targets.Namespace = client.Namespace()
+	seen, err := scan.Kubernetes(ctx, client, targets, f.Now(), opts)
+	if err != nil {
+		return lookError(err)
+	}
+	for i := range seen.Clusters {
+		for k := range seen.Clusters[i].Volumes {
+			v := &seen.Clusters[i].Volumes[k]
+			if v.State != volume.Read {
+				c.unread = append(c.unread, fmt.Sprintf("%s: %s", v.Name, v.Reason))
+			}
+		}
+	}
+	return nil
+}
+
+// keep copies what is wanted of one volume. It may be called for several volumes at once, and again for one.
+func (c *claimSource) keep(ctx context.Context, v *volume.Volume, fsys fs.FS) error {
+	dir := filepath.Join(c.folder, strings.TrimPrefix(v.Name, "pvc/"))
+	if err := os.RemoveAll(dir); err != nil {
+		return fmt.Errorf("copy from %s: %w", v.Name, err)
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return fmt.Errorf("copy from %s: %w", v.Name, err)
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return fmt.Errorf("copy from %s: %w", v.Name, err)
+	}
+	defer root.Close() //nolint:errcheck // every file was closed
+	return fs.WalkDir(fsys, ".", func(name string, e fs.DirEntry, err error) error {
+		switch {
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		case err != nil || name == ".":
+			return nil //nolint:nilerr // the look tells what it could not list
+		case e.IsDir():
+			return root.MkdirAll(filepath.FromSlash(name), 0o700)
+		}
+		info, err := e.Info()
+		if err != nil || !info.Mode().IsRegular() {
+			return nil //nolint:nilerr // it went away, or is none to read
+		}
+		if logdir.Wanted(name, info.Size()).None() && !c.wanted(name) {
+			return nil
+		}
+		return copyInto(root, fsys, name)
+	})
+}
+
+func copyInto(root *os.Root, fsys fs.FS, name string) error {
+	in, err := fsys.Open(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // deleted by a running Kafka since it was listed
+	}
+	if err != nil {
+		return fmt.Errorf("copy %q: %w", name, err)
+	}
+	defer in.Close() //nolint:errcheck // nothing was written
+	out, err := root.OpenFile(filepath.FromSlash(name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return fmt.Errorf("copy %q: %w", name, err)
+	}
+	_, err = io.Copy(out, in)
+	if err = errors.Join(err, out.Close()); err != nil {
+		return fmt.Errorf("copy %q: %w", name, err)
+	}
+	return nil
+}
+
+// close removes the copies.
+func (c *claimSource) close() error {
+	if c.folder == "" {
+		return nil
+	}
+	if err := os.RemoveAll(c.folder); err != nil {
+		return fmt.Errorf("remove what was copied from claims: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,89 @@
+package cmd
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/kafkarecover/kafkarecover/pkg/exitcode"
+	"github.com/kafkarecover/kafkarecover/pkg/volume"
+)
+
+func TestOnlyWhatIsWantedOfAClaimIsCopied(t *testing.T) {
+	t.Parallel()
+	fsys := fstest.MapFS{
+		"kafka-log1/meta.properties":                                                 {Data: []byte("version=1")},
+		"kafka-log1/bootstrap.checkpoint":                                            {Data: []byte("b")},
+		"kafka-log1/__cluster_metadata-0/00000000000000000000.log":                   {Data: []byte("log")},
+		"kafka-log1/__cluster_metadata-0/00000000000000000000.index":                 {Data: []byte("index")},
+		"kafka-log1/__consumer_offsets-3/00000000000000000000.log":                   {Data: []byte("offsets")},
+		"kafka-log1/orders-0/00000000000000000000.log":                               {Data: []byte("orders")},
+		"kafka-log1/orders-0/partition.metadata":                                     {Data: []byte("version: 0")},
+		"kafka-log1/__cluster_metadata-0/00000000000000000009-0000000001.checkpoint": {Data: []byte("snapshot")},
+	}
+	for name, c := range map[string]struct {
+		wanted func(string) bool
+		want   string
+	}{
+		"metadata": {isMetadata, "00000000000000000000.log 00000000000000000009-0000000001.checkpoint bootstrap.checkpoint"},
+		"offsets":  {isOffsets, "00000000000000000000.log"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := claimSource{wanted: func(name string) bool { return c.wanted(name) }, folder: t.TempDir()}
+			v := &volume.Volume{Name: "pvc/data-0-a-b-1"}
+			for range 2 { // read again, the second copy counts
+				if err := s.keep(context.Background(), v, fsys); err != nil {
+					t.Fatal(err)
+				}
+			}
+			copied := fileBytes(t, filepath.Join(s.folder, "data-0-a-b-1"))
+			var extra []string
+			for path, data := range copied {
+				if original := fsys[strings.TrimPrefix(path, "/")]; original == nil || string(original.Data) != data {
+					t.Errorf("%s has %q", path, data)
+				}
+				if c.wanted(strings.TrimPrefix(path, "/")) {
+					extra = append(extra, filepath.Base(path))
+				}
+			}
+			slices.Sort(extra)
+			if got := strings.Join(extra, " "); got != c.want {
+				t.Errorf("copied %q, want %q", got, c.want)
+			}
+			if _, there := copied["/kafka-log1/orders-0/00000000000000000000.log"]; there {
+				t.Error("data of a topic was copied")
+			}
+			if err := s.close(); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := os.Stat(s.folder); !os.IsNotExist(err) {
+				t.Errorf("the copies are left: %v", err)
+			}
+		})
+	}
+}
+
+func TestClaimsOfAClusterThatIsNotThere(t *testing.T) {
+	t.Parallel()
+	missing := filepath.Join(t.TempDir(), "no-such-kubeconfig")
+	for _, line := range []string{
+		"metadata summary pvc/data-0", "metadata quorum kafka/a", "metadata verify --dir kafka/a", "metadata ls pvc/data-0 image",
+		"metadata groups --dir kafka/a", "storage info --dir pvc/data-0", "metadata diff pvc/a pvc/b", "metadata records pvc/data-0",
+	} {
+		r := runOffline(t, "", append(strings.Fields(line), "--kubeconfig", missing)...)
+		if r.code == exitcode.OK || r.code == exitcode.NotFound || !strings.Contains(r.err, "no-such-kubeconfig") {
+			t.Errorf("%s: code %d, %q", line, r.code, r.err)
+		}
+	}
+	if r := runOffline(t, "", "metadata", "summary", "pv/x"); r.code != exitcode.Usage {
+		t.Errorf("a PersistentVolume: code %d, %q", r.code, r.err)
+	}
+	if r := runOffline(t, "", "metadata", "summary", "pvc/x", "--read-timeout", "0s"); r.code != exitcode.Usage {
+		t.Errorf("no time to read: code %d, %q", r.code, r.err)
+	}
+}
