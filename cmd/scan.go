@@ -21,9 +21,9 @@ import (
 	"github.com/kafkarecover/kafkarecover/pkg/volume"
 )
 
-const scanLong = `Read the volumes of Kafka clusters and say what is wrong with them: which cluster each one is of, whether every node
-would find its own data, whether the controllers can elect a leader that has everything, and what the live resources
-say against what is on the disks.
+const scanLong = `Read the volumes of Kafka clusters and say what is wrong with them: which cluster each one is of, whether
+every node would find its own data, whether the controllers can elect a leader that has everything, and what the live
+resources say against what is on the disks.
 
 Without a target it is every cluster found in the namespace, those included of which only claims or volumes are left.
 Claims in use are read inside the Kafka pods that use them, the others through temporary pods that mount them
@@ -300,7 +300,7 @@ func (o *scanOptions) verdict(s *scan.Scan) error {
 	case unread > 0:
 		reasons = append(reasons, fmt.Sprintf("volumes not read, or not to the end: %d", unread))
 	case incomplete:
-		reasons = append(reasons, "not everything could be looked at")
+		reasons = append(reasons, "not everything could be looked at or judged")
 	}
 	if len(s.Clusters) == 0 {
 		reasons = append(reasons, o.nothingFound())
@@ -316,7 +316,7 @@ func (o *scanOptions) nothingFound() string {
 	case o.all:
 		return "no Kafka cluster, and no claim or volume of one, was found in any namespace"
 	case len(o.targets) > 0:
-		return fmt.Sprintf("%s was not found: no such resource, and no claim or volume with that name in its own", o.targets[0])
+		return fmt.Sprintf("%s was not found: no such resource, and no claim or volume named after it", o.targets[0])
 	default:
 		return "no Kafka cluster, and no claim or volume of one, was found in the namespace"
 	}

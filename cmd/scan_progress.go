@@ -35,8 +35,10 @@ func (r *readFlags) addFlags(cmd *cobra.Command) {
 		"`IMAGE` of temporary pods, with sh, find, tar, stat and cat (default one that the cluster has already)")
 	flags.DurationVar(&r.scheduleTimeout, "schedule-timeout", defaultScheduleTimeout,
 		"How long a temporary pod may take to start")
-	flags.DurationVar(&r.readTimeout, "read-timeout", defaultReadTimeout, "How long reading the claims of one pod may take")
-	flags.IntVar(&r.parallel, "parallel", 0, "How many temporary pods, or volumes of a folder, at a time (default automatic)")
+	flags.DurationVar(&r.readTimeout, "read-timeout", defaultReadTimeout,
+		"How long reading the claims of one pod may take")
+	flags.IntVar(&r.parallel, "parallel", 0,
+		"How many temporary pods, or volumes of a folder, at a time (default automatic)")
 	completeFlag(cmd, "via", r.via.allowed...)
 }
 

@@ -91,21 +91,27 @@ func TestScanExitCodes(t *testing.T) {
 		want exitcode.Code
 		says string
 	}{
-		"nothing wrong":             {[]string{"--dir", kafkaVolume}, exitcode.OK, ""},
-		"a warning is not an error": {[]string{"--dir", kafkaVolume, "--fail-on", "warning"}, exitcode.Refused, "severity warning or worse: 1"},
+		"nothing wrong": {[]string{"--dir", kafkaVolume}, exitcode.OK, ""},
+		"a warning is not an error": {
+			[]string{"--dir", kafkaVolume, "--fail-on", "warning"}, exitcode.Refused, "severity warning or worse: 1",
+		},
 		"a warning that is ignored": {
 			[]string{"--dir", kafkaVolume, "--fail-on", "warning", "--ignore", "cluster-id-well-known"}, exitcode.OK, "",
 		},
 		"an ignored subject that is another": {
 			[]string{"--dir", kafkaVolume, "--fail-on", "warning", "--ignore", "cluster-id-well-known=x"}, exitcode.Refused, "",
 		},
-		"two clusters":                  {[]string{"--dir", foreign}, exitcode.Refused, "severity error or worse"},
-		"two clusters, never":           {[]string{"--dir", foreign, "--fail-on", "never"}, exitcode.OK, ""},
-		"unread and findings: 3 wins":   {[]string{"--dir", unread}, exitcode.Refused, "not read, or not to the end: 1"},
-		"unread alone":                  {[]string{"--dir", only, "--fail-on", "critical"}, exitcode.Incomplete, "not read, or not to the end: 1"},
-		"no such folder":                {[]string{"--dir", filepath.Join(only, "gone")}, exitcode.NotFound, "gone"},
-		"no volume":                     {[]string{"--dir", t.TempDir()}, exitcode.NotFound, "no Kafka volume"},
-		"a rule that is none":           {[]string{"--dir", kafkaVolume, "--ignore", "nonsense"}, exitcode.Usage, `no rule "nonsense"`},
+		"two clusters":                {[]string{"--dir", foreign}, exitcode.Refused, "severity error or worse"},
+		"two clusters, never":         {[]string{"--dir", foreign, "--fail-on", "never"}, exitcode.OK, ""},
+		"unread and findings: 3 wins": {[]string{"--dir", unread}, exitcode.Refused, "not read, or not to the end: 1"},
+		"unread alone": {
+			[]string{"--dir", only, "--fail-on", "critical"}, exitcode.Incomplete, "not read, or not to the end: 1",
+		},
+		"no such folder": {[]string{"--dir", filepath.Join(only, "gone")}, exitcode.NotFound, "gone"},
+		"no volume":      {[]string{"--dir", t.TempDir()}, exitcode.NotFound, "no Kafka volume"},
+		"a rule that is none": {
+			[]string{"--dir", kafkaVolume, "--ignore", "nonsense"}, exitcode.Usage, `no rule "nonsense"`,
+		},
 		"a severity that is none":       {[]string{"--dir", kafkaVolume, "--fail-on", "info"}, exitcode.Usage, "info"},
 		"a target that is none":         {[]string{"my-cluster"}, exitcode.Usage, "kafka/my-cluster"},
 		"a volume is no target":         {[]string{"pv/x"}, exitcode.Usage, "kafka/NAME, pvc/NAME"},
@@ -181,7 +187,8 @@ func TestScanAgainstAnEarlierOne(t *testing.T) {
 		t.Fatal(err)
 	}
 	code, out, errOut := program(t, "scan", "--dir", root, "--against", earlier, "--fail-on", "never")
-	if code != exitcode.Refused || !strings.Contains(out, "kafka-log1 partitions") || !strings.Contains(errOut, "changes since") {
+	if code != exitcode.Refused || !strings.Contains(out, "kafka-log1 partitions") ||
+		!strings.Contains(errOut, "changes since") {
 		t.Errorf("a partition is gone: exit code %d, %s%s", code, out, errOut)
 	}
 	if code, _, errOut := program(t, "scan", "--dir", root, "--against", "gone.json"); code != exitcode.Usage ||
@@ -228,7 +235,8 @@ func recorded(t *testing.T) {
 	}))
 	t.Cleanup(server.Close)
 	config := filepath.Join(t.TempDir(), "kubeconfig")
-	content := fmt.Sprintf(`{apiVersion: v1, kind: Config, current-context: c, clusters: [{name: c, cluster: {server: %q}}],
+	content := fmt.Sprintf(`{apiVersion: v1, kind: Config, current-context: c,
+clusters: [{name: c, cluster: {server: %q}}],
 contexts: [{name: c, context: {cluster: c, user: u, namespace: kafka}}], users: [{name: u, user: {}}]}`, server.URL)
 	if err := os.WriteFile(config, []byte(content), 0o600); err != nil {
 		t.Fatal(err)
@@ -269,12 +277,14 @@ func TestScanThatMayMakeNoPods(t *testing.T) {
 	if code != exitcode.Incomplete || !strings.Contains(out, "few-pods") {
 		t.Errorf("exit code %d, %s%s", code, out, errOut)
 	}
-	for _, text := range []string{"mirror.test/kafka:1 (named by --image or the configuration)", "few-pods", "not read, or not to the end: 9"} {
+	for _, text := range []string{
+		"mirror.test/kafka:1 (named by --image or the configuration)", "few-pods", "not read, or not to the end: 9",
+	} {
 		if !strings.Contains(errOut, text) {
 			t.Errorf("want %q in:\n%s", text, errOut)
 		}
 	}
-	if _, _, errOut := program(t, "scan", "--image", "mirror.test/kafka:1", "--quiet"); strings.Contains(errOut, "named by") {
+	if _, _, errOut := program(t, "scan", "--image", "mirror.test/kafka:1", "-q"); strings.Contains(errOut, "named by") {
 		t.Errorf("--quiet: %s", errOut)
 	}
 	_, _, errOut = program(t, "scan", "--image", "mirror.test/kafka:1", "--log-format", "json")
