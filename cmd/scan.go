@@ -22,8 +22,8 @@ import (
 )
 
 const scanLong = `Read the volumes of Kafka clusters and say what is wrong with them: which cluster each one is of,
-whether every node would find its own data, whether the controllers can elect a leader that has everything, and what the live
-resources say against what is on the disks.
+whether every node would find its own data, whether the controllers can elect a leader that has everything, and what
+the live resources say against what is on the disks.
 
 Without a target it is every cluster found in the namespace, those included of which only claims or volumes are left.
 Claims in use are read inside the Kafka pods that use them, the others through temporary pods that mount them
