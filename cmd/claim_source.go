@@ -28,6 +28,8 @@ type claimSource struct {
 	read readFlags
 	// wanted chooses the files to copy besides those that scan reads, by their paths on the volume.
 	wanted func(name string) bool
+	// needs refuses, before anything is read, what cannot be read of claims; it may be nil.
+	needs func() error
 
 	folder string
 	// unread are claims that could not be read, or not whole.
@@ -71,6 +73,11 @@ func (c *claimSource) resolve(ctx context.Context, f *Factory, paths []string) (
 	}
 	if err := c.read.validate(); err != nil {
 		return nil, usagef("%w", err)
+	}
+	if c.needs != nil {
+		if err := c.needs(); err != nil {
+			return nil, err
+		}
 	}
 	if err := c.fetch(ctx, f, targets); err != nil {
 		return nil, errors.Join(err, c.close())

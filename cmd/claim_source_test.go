@@ -73,12 +73,16 @@ func TestClaimsOfAClusterThatIsNotThere(t *testing.T) {
 	missing := filepath.Join(t.TempDir(), "no-such-kubeconfig")
 	for _, line := range []string{
 		"metadata summary pvc/data-0", "metadata quorum kafka/a", "metadata verify --dir kafka/a", "metadata ls pvc/data-0 image",
-		"metadata groups --dir kafka/a", "storage info --dir pvc/data-0", "metadata diff pvc/a pvc/b", "metadata records pvc/data-0",
+		"metadata groups --dir kafka/a", "partition records --dir pvc/a orders-0", "partition verify --dir kafka/a orders",
+		"volume cat --dir pvc/a kafka-log1/meta.properties", "volume get --dir pvc/a kafka-log1 /nowhere/x", "storage info --dir pvc/data-0", "metadata diff pvc/a pvc/b", "metadata records pvc/data-0",
 	} {
 		r := runOffline(t, "", append(strings.Fields(line), "--kubeconfig", missing)...)
 		if r.code == exitcode.OK || r.code == exitcode.NotFound || !strings.Contains(r.err, "no-such-kubeconfig") {
 			t.Errorf("%s: code %d, %q", line, r.code, r.err)
 		}
+	}
+	if r := runOffline(t, "", "partition", "ls", "--dir", "pvc/x"); r.code != exitcode.Usage || !strings.Contains(r.err, "name the topics") {
+		t.Errorf("whole claims: code %d, %q", r.code, r.err)
 	}
 	if r := runOffline(t, "", "metadata", "summary", "pv/x"); r.code != exitcode.Usage {
 		t.Errorf("a PersistentVolume: code %d, %q", r.code, r.err)

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -21,7 +23,8 @@ import (
 const partitionLong = `Read topic partitions on volumes, without a JVM and without a running cluster.
 
 --dir names a volume, a folder of volumes, a log directory, a partition's directory or one of its segments. Arguments
-choose topics (orders) or partitions (orders-0) by name. Reading never writes, and takes no lock.`
+choose topics (orders) or partitions (orders-0) by name. In the place of a folder pvc/NAME reads the partitions named
+from a claim, kafka/NAME from all claims of a cluster. Reading never writes, and takes no lock.`
 
 func newPartitionCmd(f *Factory) *cobra.Command {
 	return branch(&cobra.Command{
@@ -44,9 +47,27 @@ type partitionOptions struct {
 }
 
 // Complete implements action.
-func (o *partitionOptions) Complete(_ context.Context, args []string) error {
+func (o *partitionOptions) Complete(ctx context.Context, args []string) error {
 	o.names = args
+	if err := o.source.fetch(ctx, o.factory); err != nil {
+		return err
+	}
 	return o.source.open(true)
+}
+
+// addSource adds --dir. Of a claim the partitions named are copied and nothing else.
+func (o *partitionOptions) addSource(cmd *cobra.Command) {
+	o.source.addFlags(cmd)
+	o.source.takeClaims(cmd, func(name string) bool {
+		p, ok := logdir.ParsePartitionDir(path.Base(path.Dir(name)))
+		return ok && o.chooses(&p) && strings.HasSuffix(name, ".log")
+	})
+	o.source.claims.needs = func() error {
+		if len(o.names) == 0 {
+			return usagef("name the topics or partitions to read of a claim, such as orders-0: each is copied whole")
+		}
+		return nil
+	}
 }
 
 // Validate implements action.
@@ -99,7 +120,7 @@ func newPartitionListCmd(f *Factory) *cobra.Command {
 			"kafkarecover partition ls --dir /mnt/volumes --segments orders-0",
 		RunE: f.do(o, format),
 	}
-	o.source.addFlags(cmd)
+	o.addSource(cmd)
 	cmd.Flags().BoolVar(&o.segments, "segments", false, "List every segment, with batches, records and compression")
 	addOutputFlag(cmd, format)
 	return exits(cmd, exitcode.NotFound, exitcode.Incomplete)
@@ -258,7 +279,7 @@ func newPartitionVerifyCmd(f *Factory) *cobra.Command {
 		Example: "kafkarecover partition verify --dir /mnt/volumes",
 		RunE:    f.do(o, format),
 	}
-	o.source.addFlags(cmd)
+	o.addSource(cmd)
 	addOutputFlag(cmd, format)
 	return exits(cmd, exitcode.Refused, exitcode.NotFound, exitcode.Incomplete)
 }

@@ -56,7 +56,7 @@ func newPartitionRecordsCmd(f *Factory) *cobra.Command {
 			"kafkarecover partition records --dir orders-0/00000000000000000000.log -o kafka",
 		RunE: f.do(o, output.NewValue()),
 	}
-	o.source.addFlags(cmd)
+	o.addSource(cmd)
 	cmd.Flags().VarP(o.format, "output", "o", "How records are printed")
 	completeFlag(cmd, "output", o.format.allowed...)
 	cmd.Flags().StringVar(&o.from, "from", "", "Only records from this `OFFSET` or time (RFC 3339) on")

@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,7 +23,7 @@ const volumeLong = `Look at the plain files of volumes: list, show, copy out. Re
 
 A PATH is below the volume's root. With several volumes it may begin with the volume's name and a colon, as in
 data-0-my-cluster-broker-0:kafka-log0/meta.properties. Links are shown and
-neither opened nor copied; no path leads out of its volume.`
+neither opened nor copied; no path leads out of its volume. "cat" and "get" also take pvc/NAME and kafka/NAME as --dir.`
 
 func newVolumeCmd(f *Factory) *cobra.Command {
 	return branch(&cobra.Command{
@@ -45,9 +46,32 @@ type volumeOptions struct {
 }
 
 // Complete implements action.
-func (o *volumeOptions) Complete(_ context.Context, args []string) error {
+func (o *volumeOptions) Complete(ctx context.Context, args []string) error {
 	o.args = args
+	if o.source.claims != nil {
+		if err := o.source.fetch(ctx, o.factory); err != nil {
+			return err
+		}
+	}
 	return o.source.open(false)
+}
+
+// takeClaims lets claims stand in the place of folders: the paths named are copied. last tells that the last argument is
+// no path on a volume.
+func (o *volumeOptions) takeClaims(cmd *cobra.Command, last bool) {
+	o.source.takeClaims(cmd, func(name string) bool {
+		args := o.args
+		if last && len(args) > 0 {
+			args = args[:len(args)-1]
+		}
+		return slices.ContainsFunc(args, func(arg string) bool {
+			if _, below, ok := strings.Cut(arg, ":"); ok {
+				arg = below
+			}
+			arg = strings.Trim(path.Clean("/"+arg), "/")
+			return arg == "" || name == arg || strings.HasPrefix(name, arg+"/")
+		})
+	})
 }
 
 // Validate implements action.
@@ -278,6 +302,7 @@ func newVolumeCatCmd(f *Factory) *cobra.Command {
 		RunE:    f.do(o, output.NewValue()),
 	}
 	o.source.addFlags(cmd)
+	o.takeClaims(cmd, false)
 	return exits(cmd, exitcode.Refused, exitcode.NotFound, exitcode.Incomplete)
 }
 

@@ -33,6 +33,7 @@ func newVolumeGetCmd(f *Factory) *cobra.Command {
 		RunE:    f.do(o, format),
 	}
 	o.source.addFlags(cmd)
+	o.takeClaims(cmd, true)
 	addOutputFlag(cmd, format)
 	return exits(cmd, exitcode.Refused, exitcode.NotFound, exitcode.Incomplete)
 }
