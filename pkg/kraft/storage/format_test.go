@@ -272,16 +272,18 @@ func TestFormatRefusesWhatKafkaRefuses(t *testing.T) {
 		change  func(*storage.FormatOptions)
 		message string
 	}{
-		"no directory":         {func(o *storage.FormatOptions) { o.Dirs = nil }, "at least one directory"},
-		"a directory twice":    {func(o *storage.FormatOptions) { o.Dirs = []string{"/a", "/a/"} }, "twice"},
-		"no cluster ID":        {func(o *storage.FormatOptions) { o.ClusterID = "" }, "specify the cluster id"},
-		"a negative node ID":   {func(o *storage.FormatOptions) { o.NodeID = -1 }, "valid non-negative node ID"},
-		"metadata elsewhere":   {func(o *storage.FormatOptions) { o.MetadataDir = "/other" }, "was not one of the given directories"},
-		"no listener":          {func(o *storage.FormatOptions) { o.Dynamic, o.Controllers = true, one }, "initial controller listener"},
-		"an unknown release":   {func(o *storage.FormatOptions) { o.Release = 99 }, "from 7 to 30"},
-		"an unknown feature":   {func(o *storage.FormatOptions) { o.Features = map[string]int16{"x": 1} }, `unsupported feature "x"`},
-		"a level too high":     {func(o *storage.FormatOptions) { o.Features = map[string]int16{"group.version": 2} }, "no level 2"},
-		"a missing dependency": {func(o *storage.FormatOptions) { o.Release, o.Features = 20, map[string]int16{"eligible.leader.replicas.version": 1} }, "depends on metadata.version level 23"},
+		"no directory":       {func(o *storage.FormatOptions) { o.Dirs = nil }, "at least one directory"},
+		"a directory twice":  {func(o *storage.FormatOptions) { o.Dirs = []string{"/a", "/a/"} }, "twice"},
+		"no cluster ID":      {func(o *storage.FormatOptions) { o.ClusterID = "" }, "specify the cluster id"},
+		"a negative node ID": {func(o *storage.FormatOptions) { o.NodeID = -1 }, "valid non-negative node ID"},
+		"metadata elsewhere": {func(o *storage.FormatOptions) { o.MetadataDir = "/other" }, "was not one of the given directories"},
+		"no listener":        {func(o *storage.FormatOptions) { o.Dynamic, o.Controllers = true, one }, "initial controller listener"},
+		"an unknown release": {func(o *storage.FormatOptions) { o.Release = 99 }, "from 7 to 30"},
+		"an unknown feature": {func(o *storage.FormatOptions) { o.Features = map[string]int16{"x": 1} }, `unsupported feature "x"`},
+		"a level too high":   {func(o *storage.FormatOptions) { o.Features = map[string]int16{"group.version": 2} }, "no level 2"},
+		"a missing dependency": {func(o *storage.FormatOptions) {
+			o.Release, o.Features = 20, map[string]int16{"eligible.leader.replicas.version": 1}
+		}, "depends on metadata.version level 23"},
 		"kraft.version static": {func(o *storage.FormatOptions) { o.Features = map[string]int16{"kraft.version": 1} }, "cannot set kraft.version to 1"},
 		"kraft.version 0":      {func(o *storage.FormatOptions) { o.Dynamic, o.Features = true, map[string]int16{"kraft.version": 0} }, "cannot set kraft.version to 0"},
 		"kraft.version 5":      {func(o *storage.FormatOptions) { o.Features = map[string]int16{"kraft.version": 5} }, "no level 5"},
