@@ -29,7 +29,7 @@ func result(t *testing.T, into any, args ...string) {
 // What the commands read from the disks is what the running cluster told Kafka's own client before it was ended.
 func TestCommandsSayWhatTheRunningClusterSaid(t *testing.T) {
 	t.Parallel()
-	for _, fixture := range []string{volumes.SplitRoles, volumes.SingleNode} {
+	for _, fixture := range []string{volumes.SplitRoles, volumes.SplitRoles39, volumes.DualRole, volumes.SingleNode} {
 		t.Run(fixture, func(t *testing.T) {
 			t.Parallel()
 			m, dir := volumes.ReadManifest(t, fixture), volumes.Unpack(t, fixture)

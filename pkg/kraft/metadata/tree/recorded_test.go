@@ -20,7 +20,7 @@ import (
 func recorded(t *testing.T, suffix string, fn func(t *testing.T, m volumes.Manifest, fsys fs.FS, name, says string)) {
 	t.Helper()
 	files := 0
-	for _, fixture := range []string{volumes.SplitRoles, volumes.SingleNode} {
+	for _, fixture := range volumes.Names() {
 		if fixture == volumes.ZooKeeper {
 			continue // it has no metadata log
 		}
@@ -43,7 +43,7 @@ func recorded(t *testing.T, suffix string, fn func(t *testing.T, m volumes.Manif
 			t.Fatal(err)
 		}
 	}
-	if files < 10 {
+	if files < 20 {
 		t.Errorf("only %d recordings", files)
 	}
 }
@@ -77,13 +77,16 @@ func TestTreesAreThoseOfKafkasShell(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		style := tree.Style42
+		style, shown := tree.Style42, "image"
 		if strings.HasPrefix(m.Kafka, "3.") {
-			style = tree.Style39
+			style, shown = tree.Style39, "image/topics"
+		}
+		if says == "byId:\nbyName:\n" && im.TopicCount() > 0 {
+			return // the shell ran the command before it had loaded the file, as it may
 		}
 		var out bytes.Buffer
 		s := &tree.Shell{Root: tree.New(im, tree.Options{ShowSecrets: true, Style: style}), Out: &out}
-		if err := s.Run("tree", "image"); err != nil {
+		if err := s.Run("tree", shown); err != nil {
 			t.Fatal(err)
 		}
 		if diff := cmp.Diff(comparable(says), comparable(out.String())); diff != "" {
