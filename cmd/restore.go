@@ -206,13 +206,12 @@ func restoreError(result *recovery.Result, err error) error {
 		return nil
 	}
 	var (
-		coded    *exitcode.CodedError
 		denied   *recovery.AccessError
 		notFound *recovery.NotFoundError
 		held     *recovery.HeldError
 	)
 	switch {
-	case errors.As(err, &coded), errors.Is(err, context.Canceled):
+	case errors.Is(err, context.Canceled):
 		return err
 	case errors.As(err, &denied):
 		return exitcode.With(exitcode.Incomplete, err)
@@ -220,8 +219,8 @@ func restoreError(result *recovery.Result, err error) error {
 		return exitcode.With(exitcode.NotFound, err)
 	case errors.As(err, &held):
 		return exitcode.With(exitcode.Refused, err)
-	case result == nil || result.Plan == nil: // nothing was decided yet: a plain failure
-		return err
+	case result != nil && result.Plan != nil && result.Code() != exitcode.OK:
+		return exitcode.With(result.Code(), err) // how far it came matters more than what stopped it
 	}
-	return exitcode.With(result.Code(), err)
+	return lookError(err)
 }

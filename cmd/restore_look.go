@@ -3,9 +3,11 @@ package cmd
 import (
 	"context"
 	"crypto/rand"
+	"sync"
 
 	"github.com/kafkarecover/kafkarecover/pkg/kube"
 	"github.com/kafkarecover/kafkarecover/pkg/probe"
+	"github.com/kafkarecover/kafkarecover/pkg/progress"
 	"github.com/kafkarecover/kafkarecover/pkg/recovery"
 	"github.com/kafkarecover/kafkarecover/pkg/scan"
 )
@@ -14,13 +16,22 @@ import (
 func (o *restoreOptions) looker(
 	client *kube.Client,
 ) func(context.Context, recovery.LookRequest) (*recovery.Observation, error) {
+	var image *probe.ImageOffer
 	return func(ctx context.Context, req recovery.LookRequest) (*recovery.Observation, error) {
 		operation, err := probe.NewOperation(o.factory.Now(), rand.Reader)
 		if err != nil {
 			return nil, err
 		}
-		opts, settle := o.factory.lookOptions(operation, &o.reading)
-		defer settle()
+		opts, _ := o.factory.lookOptions(operation, &o.reading)
+		tell := &lookProgress{reporter: o.factory.Progress(), title: "read the volumes of kafka/" + req.Name}
+		defer tell.settle()
+		opts.Observe = tell.observe
+		if image != nil {
+			opts.OnImage = nil // said once
+		} else {
+			say := opts.OnImage
+			opts.OnImage = func(i probe.ImageOffer) { image = &i; say(i) }
+		}
 		opts.Excluded, opts.ClusterID, opts.Visit = req.Excluded, req.ClusterID, req.Visit
 		if req.Depth == recovery.Objects {
 			opts.Via = scan.Objects
@@ -33,5 +44,47 @@ func (o *restoreOptions) looker(
 			Cluster: seen.Kafka, Volumes: seen.Volumes, Others: seen.Others, Findings: seen.Findings,
 			VolumesForbidden: seen.VolumesForbidden,
 		}, nil
+	}
+}
+
+// lookProgress tells one of a restore's several looks as one step: which claim was read when matters less there than
+// where the restore stands.
+type lookProgress struct {
+	reporter *progress.Reporter
+	title    string
+
+	mu           sync.Mutex
+	step         *progress.Step
+	read, unread int
+}
+
+func (p *lookProgress) observe(ev probe.Event) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.step == nil {
+		p.step = p.reporter.Step("read", p.title)
+	}
+	switch ev.Kind {
+	case probe.PodWaiting, probe.GroupSplit:
+		p.step.Update("%s: %s", ev.Pod, ev.Message)
+	case probe.ClaimRead:
+		p.read++
+	case probe.ClaimUnread:
+		p.unread++
+		p.reporter.Warnf("%s", ev.Message)
+	case probe.CleanupFailed:
+		p.reporter.Warnf("temporary pods may be left behind: %s", ev.Message)
+	case probe.PodCreating, probe.PodStarted, probe.ClaimListed, probe.PodRemoving, probe.PodsGone:
+	}
+}
+
+func (p *lookProgress) settle() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case p.unread > 0:
+		p.step.Fail("%d read, %d not", p.read, p.unread)
+	case p.step != nil:
+		p.step.Done("%d read", p.read)
 	}
 }

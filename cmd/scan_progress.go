@@ -79,22 +79,18 @@ type readingProgress struct {
 func (p *readingProgress) observe(ev probe.Event) {
 	switch ev.Kind {
 	case probe.PodCreating:
-		p.each(ev, func(s *progress.Step) { s.Update("pod %s is being made", ev.Pod) })
+		p.each(ev, func(*progress.Step) {}) // that it began is all there is to say
 	case probe.PodWaiting:
 		p.each(ev, func(s *progress.Step) { s.Update("waits: %s", ev.Message) })
-	case probe.PodStarted:
-		p.each(ev, func(s *progress.Step) { s.Update("reading in pod %s on node %s", ev.Pod, ev.Node) })
 	case probe.GroupSplit:
 		p.each(ev, func(s *progress.Step) { s.Update("one of %d cannot be mounted: %s", len(ev.Claims), ev.Message) })
-	case probe.ClaimListed:
-		p.each(ev, func(s *progress.Step) { s.Update("%s", ev.Message) })
 	case probe.ClaimRead:
 		p.end(ev, func(s *progress.Step) { s.Done("read in pod %s", ev.Pod) })
 	case probe.ClaimUnread:
 		p.end(ev, func(s *progress.Step) { s.Fail("%s", ev.Message) })
 	case probe.CleanupFailed:
 		p.reporter.Warnf("temporary pods may be left behind: %s", ev.Message)
-	case probe.PodRemoving, probe.PodsGone:
+	case probe.PodStarted, probe.ClaimListed, probe.PodRemoving, probe.PodsGone:
 	}
 }
 
