@@ -24,6 +24,10 @@ func RestoreAccess(namespace, version string) []kube.Access {
 	add(kafka.Group, kafka.Resource, "status", "write the cluster ID and the marker", "patch")
 	add(pool.Group, pool.Resource, "", "compare node IDs and storage", "get", "list")
 	add(pool.Group, pool.Resource, "status", "write the cluster ID", "patch")
+	add(kafka.Group, strimzi.UserGVR(version).Resource, "", "tell which users the User Operator would delete", "list")
+	add(kafka.Group, strimzi.TopicGVR(version).Resource, "", "compare topics", "list")
+	add(strimzi.CoreGroup, strimzi.PodSetGVR(version).Resource, "", "see what the operator made", "list")
+	add("apps", "deployments", "", "see the operator", "list")
 	add("", "persistentvolumeclaims", "", "find the volumes", "get", "list")
 	add("", "pods", "", "read volumes through temporary pods", "get", "list", "watch", "create", "delete")
 	add("", "pods", "exec", "read volumes", "get", "create") // a WebSocket upgrade is a GET
@@ -40,6 +44,12 @@ func VolumeAccess() []kube.Access {
 		all = append(all, kube.Access{Verb: v, Resource: "persistentvolumes", For: "set and read back reclaim policies"})
 	}
 	return all
+}
+
+// OperatorAccess is what seeing the operators of every namespace needs. Without it a restore wants accepted that there
+// may be several.
+func OperatorAccess() []kube.Access {
+	return []kube.Access{{Verb: "list", Group: "apps", Resource: "deployments", For: "see the operators of every namespace"}}
 }
 
 // QuotaAccess is what the guard on claims needs.

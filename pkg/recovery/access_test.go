@@ -20,9 +20,10 @@ const rbacDir = "../../docs/rbac"
 func TestTheRolesInTheDocumentationAreTheOnesThatAreReviewed(t *testing.T) {
 	t.Parallel()
 	for file, accesses := range map[string][]kube.Access{
-		"namespaced-role.yaml":     recovery.RestoreAccess("kafka", "v1"),
-		"quota-role.yaml":          recovery.QuotaAccess("kafka"),
-		"volumes-clusterrole.yaml": recovery.VolumeAccess(),
+		"namespaced-role.yaml":       recovery.RestoreAccess("kafka", "v1"),
+		"operators-clusterrole.yaml": recovery.OperatorAccess(),
+		"quota-role.yaml":            recovery.QuotaAccess("kafka"),
+		"volumes-clusterrole.yaml":   recovery.VolumeAccess(),
 	} {
 		want, err := kube.Roles("kafkarecover", accesses)
 		if err != nil {

@@ -70,10 +70,11 @@ func TestRestoreWithTheDocumentedRoles(t *testing.T) {
 	// Without the role for volumes reclaim policies are unknown, which a restore wants accepted.
 	namespaced := s.as("namespaced", "namespaced-role.yaml")
 	s.says(s.run(3, "restore", "kafka/my-cluster", "--yes", "--kubeconfig", namespaced, "--image", image),
-		"reclaim-policy-unknown", "no-operator")
+		"reclaim-policy-unknown", "several-operators")
 	s.untouched()
 
-	full := s.as("full", "namespaced-role.yaml", "quota-role.yaml", "volumes-clusterrole.yaml")
+	full := s.as("full", "namespaced-role.yaml", "quota-role.yaml", "volumes-clusterrole.yaml",
+		"operators-clusterrole.yaml")
 	s.says(s.run(0, "restore", "kafka/my-cluster", "--yes", "--kubeconfig", full, "--image", image), s.before.ClusterID)
 	s.recovered()
 }
