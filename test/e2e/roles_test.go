@@ -3,6 +3,7 @@ package e2e_test
 import (
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -15,6 +16,8 @@ import (
 	"github.com/kafkarecover/kafkarecover/test/e2e/ground"
 )
 
+var roleName = regexp.MustCompile(`(?m)^  name: .*$`)
+
 // as returns the kubeconfig of a service account that has exactly the documented roles of the given files.
 func (s *story) as(account string, roles ...string) string {
 	s.Helper()
@@ -25,8 +28,8 @@ func (s *story) as(account string, roles ...string) string {
 		raw, err := os.ReadFile(filepath.Join("..", "..", "docs", "rbac", file))
 		s.must(err)
 		name := s.Namespace + "-" + strings.TrimSuffix(file, ".yaml")
-		text := strings.NewReplacer("namespace: kafka\n", "namespace: "+s.Namespace+"\n",
-			"name: kafkarecover\n", "name: "+name+"\n").Replace(string(raw))
+		text := strings.ReplaceAll(string(raw), "namespace: kafka\n", "namespace: "+s.Namespace+"\n")
+		text = roleName.ReplaceAllString(text, "  name: "+name)
 		s.must(s.ApplyYAML(s.ctx, s.Namespace, text))
 		kind, binding := "Role", "RoleBinding"
 		if strings.Contains(text, "kind: ClusterRole\n") {
