@@ -165,12 +165,12 @@ func (r *Report) addAll(problems []Problem) {
 func (r *replayer) snapshot(f File) {
 	report := &r.im.report
 	report.Snapshot, report.SnapshotEnd = f.Name, f.Offset
-	reader, closer, err := openBatches(r.fsys, f.Name, batch.Options{Limits: r.opts.Limits})
+	reader, err := openAhead(r.fsys, f.Name, batch.Options{Limits: r.opts.Limits})
 	if err != nil {
 		report.add(Problem{f.Name, -1, -1, err.Error()})
 		return
 	}
-	defer func() { _ = closer.Close() }()
+	defer func() { _ = reader.Close() }()
 	at := Position{Offset: f.Offset - 1, Epoch: f.Epoch, Timestamp: -1}
 	footer, first := false, true
 	for reader.Next() {
@@ -272,17 +272,19 @@ func (r *replayer) log(segments []File) {
 func (r *replayer) segment(f File, last bool) bool {
 	report := &r.im.report
 	report.Segments = append(report.Segments, f.Name)
-	reader, closer, err := openBatches(r.fsys, f.Name, batch.Options{Limits: r.opts.Limits})
+	reader, err := openAhead(r.fsys, f.Name, batch.Options{Limits: r.opts.Limits})
 	if err != nil {
 		report.add(Problem{f.Name, -1, -1, err.Error()})
 		return false
 	}
-	defer func() { _ = closer.Close() }()
-	for reader.Next() && !r.stopped {
+	defer func() { _ = reader.Close() }()
+	for !r.stopped && reader.Next() {
 		r.logBatch(reader.Batch())
 	}
-	err = reader.Err()
-	if err == nil || r.stopped {
+	if r.stopped {
+		return true
+	}
+	if err = reader.Err(); err == nil {
 		return true
 	}
 	var e *batch.Error
