@@ -2,13 +2,10 @@ package protect_test
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"io/fs"
 	"net/http"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 
@@ -240,127 +237,6 @@ func TestAVolumeThatMayBeTheClustersIsTakenAndSaidSo(t *testing.T) {
 	}
 	if got := r.Volumes[0].Note; !strings.Contains(got, "other clusters") {
 		t.Errorf("that it is not certain must be said, got %q", got)
-	}
-}
-
-func TestWhatIsSaved(t *testing.T) {
-	t.Parallel()
-	g := newGround(t)
-	g.bind("data-0-c-p-0", "Delete")
-	put := func(gvr string, o kubetest.Object) {
-		for name, r := range map[string]func(){
-			"kafkas":      func() { g.server.Put(strimzi.KafkaGVR("v1"), o) },
-			"pools":       func() { g.server.Put(strimzi.NodePoolGVR("v1"), o) },
-			"podsets":     func() { g.server.Put(strimzi.PodSetGVR("v1"), o) },
-			"configmaps":  func() { g.server.Put(kube.ConfigMaps(), o) },
-			"secrets":     func() { g.server.Put(kube.Secrets(), o) },
-			"attachments": func() { g.server.Put(kube.VolumeAttachments(), o) },
-		} {
-			if name == gvr {
-				r()
-			}
-		}
-	}
-	object := func(kind, name string, more kubetest.Object) kubetest.Object {
-		o := kubetest.Object{
-			"apiVersion": "v1", "kind": kind, "metadata": kubetest.Object{"namespace": namespace, "name": name},
-		}
-		for k, v := range more {
-			o[k] = v
-		}
-		return o
-	}
-	put("kafkas", object("Kafka", "c", kubetest.Object{"status": kubetest.Object{"clusterId": "the-cluster-id"}}))
-	put("pools", object("KafkaNodePool", "p", kubetest.Object{"status": kubetest.Object{"nodeIds": []any{7}}}))
-	put("podsets", object("StrimziPodSet", "c-p", nil))
-	put("configmaps", object("ConfigMap", "c-p-0", kubetest.Object{"data": kubetest.Object{"cluster.id": "x"}}))
-	put("secrets", object("Secret", "c-clients-ca", kubetest.Object{"data": kubetest.Object{"ca.key": "c2VjcmV0"}}))
-	attachment := object("VolumeAttachment", "csi-1", nil)
-	delete(metaOf(attachment), "namespace")
-	put("attachments", attachment)
-
-	r := g.run(protect.Scope{Namespace: namespace})
-	want := []protect.Saved{
-		{File: "kafka/configmaps.yaml", Count: 1}, {File: "kafka/kafkanodepools.yaml", Count: 1},
-		{File: "kafka/kafkas.yaml", Count: 1}, {File: "kafka/persistentvolumeclaims.yaml", Count: 1},
-		{File: "kafka/secret-names.yaml", Count: 1}, {File: "kafka/strimzipodsets.yaml", Count: 1},
-		{File: "persistentvolumes.yaml", Count: 1}, {File: "volumeattachments.yaml", Count: 1},
-	}
-	if diff := cmp.Diff(want, r.Saved); diff != "" {
-		t.Errorf("saved (-want +got):\n%s", diff)
-	}
-	if want := filepath.Join(g.state, "protect-20261124-031502-9f3a"); r.Folder != want {
-		t.Errorf("folder: want %q, got %q", want, r.Folder)
-	}
-	all := readAll(t, r.Folder)
-	for file, holds := range map[string]string{
-		"kafka/kafkas.yaml": "the-cluster-id", "kafka/kafkanodepools.yaml": "nodeIds",
-		"kafka/secret-names.yaml": "c-clients-ca", "persistentvolumes.yaml": "vol-data-0-c-p-0",
-		"result.json": `"policyBefore": "Delete"`,
-	} {
-		if !strings.Contains(all[file], holds) {
-			t.Errorf("%s must hold %q, it is\n%s", file, holds, all[file])
-		}
-	}
-	for file, content := range all {
-		if strings.Contains(content, "c2VjcmV0") || strings.Contains(content, "managedFields") {
-			t.Errorf("%s holds a secret, or what is only in the way:\n%s", file, content)
-		}
-	}
-	for _, req := range g.server.Requests() {
-		if req.Resource == "secrets" && !strings.HasPrefix(req.Accept, "application/json;as=PartialObjectMetadataList") {
-			t.Errorf("secrets were asked for with their contents: Accept %q", req.Accept)
-		}
-	}
-}
-
-// readAll reads a folder and requires that nobody else may.
-func readAll(t *testing.T, dir string) map[string]string {
-	t.Helper()
-	out := map[string]string{}
-	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		info, err := d.Info()
-		if err != nil {
-			return err
-		}
-		if runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 {
-			t.Errorf("%s has the mode %v: others may look at it", path, info.Mode().Perm())
-		}
-		if d.IsDir() {
-			return nil
-		}
-		content, err := os.ReadFile(path)
-		rel, _ := filepath.Rel(dir, path)
-		out[filepath.ToSlash(rel)] = string(content)
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return out
-}
-
-func TestTheRecordIsWrittenBeforeTheFirstChange(t *testing.T) {
-	t.Parallel()
-	g := newGround(t)
-	g.bind("data-0-c-p-0", "Delete")
-	var before protect.Result
-	g.server.Answer = func(r *kubetest.Request) *kubetest.Failure {
-		if r.Verb != "patch" {
-			return nil
-		}
-		raw, err := os.ReadFile(filepath.Join(g.state, "protect-20261124-031502-9f3a", "result.json"))
-		if err := errors.Join(err, json.Unmarshal(raw, &before)); err != nil {
-			t.Errorf("read the record while the first change is made: %v", err)
-		}
-		return nil
-	}
-	g.run(protect.Scope{Namespace: namespace})
-	if len(before.Volumes) != 1 || before.Volumes[0].PolicyBefore != "Delete" || before.Volumes[0].State == protect.Safe {
-		t.Errorf("the record must tell the policy, and claim nothing yet; it was %+v", before.Volumes)
 	}
 }
 

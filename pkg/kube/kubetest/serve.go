@@ -244,7 +244,9 @@ func (s *Server) one(w http.ResponseWriter, r *Request) {
 	}
 	switch r.Verb {
 	case "delete":
-		s.delete(path, o, r)
+		if _, dry := body["dryRun"]; !dry { // a deletion has its options in the body
+			s.delete(path, o)
+		}
 	case "patch", "update":
 		changed := body
 		if r.Verb == "patch" {
@@ -259,19 +261,17 @@ func (s *Server) one(w http.ResponseWriter, r *Request) {
 }
 
 // delete removes an object, or marks it where finalizers hold it.
-func (s *Server) delete(path string, o Object, r *Request) {
+func (s *Server) delete(path string, o Object) {
 	meta, _ := o["metadata"].(Object)
 	held, _ := meta["finalizers"].([]any)
-	switch {
-	case r.dry():
-	case len(held) > 0:
-		marked := copied(o)
-		m, _ := marked["metadata"].(Object)
-		m["deletionTimestamp"] = "2026-11-24T03:15:00Z"
-		s.store(path, marked, "MODIFIED")
-	default:
+	if len(held) == 0 {
 		s.remove(path)
+		return
 	}
+	marked := copied(o)
+	m, _ := marked["metadata"].(Object)
+	m["deletionTimestamp"] = "2026-11-24T03:15:00Z"
+	s.store(path, marked, "MODIFIED")
 }
 
 func (r *Request) path(name string) string {

@@ -91,12 +91,18 @@ func New(t testing.TB) *Server {
 		objects: map[string]Object{}, changed: make(chan struct{}), version: 100,
 	}
 	s.server = httptest.NewServer(http.HandlerFunc(s.serve))
-	t.Cleanup(func() {
-		s.server.CloseClientConnections() // watches hold theirs open
-		s.server.Close()
-	})
+	t.Cleanup(s.Stop)
 	return s
 }
+
+// Stop ends the server; clients find nobody there.
+func (s *Server) Stop() {
+	s.CutOff() // watches hold their connections open
+	s.server.Close()
+}
+
+// CutOff breaks every connection there is, as a load balancer does.
+func (s *Server) CutOff() { s.server.CloseClientConnections() }
 
 // URL is the server's address.
 func (s *Server) URL() string { return s.server.URL }
@@ -185,6 +191,9 @@ func (s *Server) remove(path string) {
 	if o := s.objects[path]; o != nil {
 		s.version++
 		delete(s.objects, path)
+		if meta, ok := o["metadata"].(Object); ok {
+			meta["resourceVersion"] = strconv.Itoa(s.version) // that of the deletion, as etcd's watch has it
+		}
 		s.tell("DELETED", path, o)
 	}
 }
