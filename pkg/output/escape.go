@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // Escape makes text from a volume or an API answer safe for a terminal: control and formatting characters (escape
@@ -39,14 +40,9 @@ func printable(r rune) bool { return unicode.IsPrint(r) && !unicode.Is(unicode.C
 
 // decode is utf8.DecodeRuneInString with -1 for a byte that is no UTF-8.
 func decode(s string) (rune, int) {
-	for i, r := range s {
-		if i > 0 {
-			break
-		}
-		if r == unicode.ReplacementChar && !strings.HasPrefix(s, string(unicode.ReplacementChar)) {
-			return -1, 1
-		}
-		return r, len(string(r))
+	r, size := utf8.DecodeRuneInString(s)
+	if r == utf8.RuneError && size <= 1 {
+		return -1, 1
 	}
-	return -1, 1
+	return r, size
 }

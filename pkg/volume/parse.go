@@ -23,6 +23,7 @@ const (
 
 // ParseClaim reads a PersistentVolumeClaim as the API server returned it.
 func ParseClaim(o map[string]any) Claim {
+	annotations := object.StringMap(o, "metadata", "annotations")
 	return Claim{
 		Namespace:    object.String(o, "metadata", "namespace"),
 		Name:         object.String(o, "metadata", "name"),
@@ -30,7 +31,7 @@ func ParseClaim(o map[string]any) Claim {
 		Phase:        object.String(o, "status", "phase"),
 		Volume:       object.String(o, "spec", "volumeName"),
 		Labels:       object.StringMap(o, "metadata", "labels"),
-		DeleteClaim:  strings.EqualFold(object.StringMap(o, "metadata", "annotations")[strimzi.DeleteClaimAnnotation], "true"),
+		DeleteClaim:  strings.EqualFold(annotations[strimzi.DeleteClaimAnnotation], "true"),
 		AccessModes:  object.Strings(o, "spec", "accessModes"),
 		StorageClass: object.String(o, "spec", "storageClassName"),
 		Terminating:  object.Terminating(o),
@@ -57,50 +58,58 @@ func ParsePersistentVolume(o map[string]any) PersistentVolume {
 	}
 	v.Driver, v.Handle = source(object.Map(o, "spec"))
 	v.Nodes = affinity(o, "kubernetes.io/hostname")
-	for _, key := range zoneKeys {
+	for _, key := range zoneKeys() {
 		if zones := affinity(o, key); len(zones) > 0 {
 			v.Zone = strings.Join(zones, ",")
 			break
 		}
 	}
 	if v.Zone == "" {
-		v.Zone = object.StringMap(o, "metadata", "labels")[zoneKeys[0]]
+		v.Zone = object.StringMap(o, "metadata", "labels")[zoneKeys()[0]]
 	}
 	return v
 }
 
-var zoneKeys = []string{
-	"topology.kubernetes.io/zone", "failure-domain.beta.kubernetes.io/zone",
-	"topology.ebs.csi.aws.com/zone", "topology.gke.io/zone", "topology.disk.csi.azure.com/zone",
+// zoneKeys are the labels of nodes that tell their zone, Kubernetes' own first.
+func zoneKeys() []string {
+	return []string{
+		"topology.kubernetes.io/zone", "failure-domain.beta.kubernetes.io/zone",
+		"topology.ebs.csi.aws.com/zone", "topology.gke.io/zone", "topology.disk.csi.azure.com/zone",
+	}
 }
 
-// sources are the volume sources of PersistentVolumeSource with the fields that name the disk behind them.
-var sources = []struct {
+// volumeSource is a source of PersistentVolumeSource with the fields that name the disk behind it.
+type volumeSource struct {
 	name   string
 	fields []string
-}{
-	{"csi", nil},
-	{"local", []string{"path"}},
-	{"hostPath", []string{"path"}},
-	{"nfs", []string{"server", "path"}},
-	{"awsElasticBlockStore", []string{"volumeID"}},
-	{"gcePersistentDisk", []string{"pdName"}},
-	{"azureDisk", []string{"diskURI"}},
-	{"azureFile", []string{"shareName"}},
-	{"vsphereVolume", []string{"volumePath"}},
-	{"cinder", []string{"volumeID"}},
-	{"rbd", []string{"pool", "image"}},
-	{"cephfs", []string{"path"}},
-	{"iscsi", []string{"targetPortal", "iqn"}},
-	{"fc", []string{"lun"}},
-	{"glusterfs", []string{"path"}},
-	{"portworxVolume", []string{"volumeID"}},
+}
+
+// sources are the sources a volume can have.
+func sources() []volumeSource {
+	return []volumeSource{
+		{"csi", nil},
+		{"local", []string{"path"}},
+		{"hostPath", []string{"path"}},
+		{"nfs", []string{"server", "path"}},
+		{"awsElasticBlockStore", []string{"volumeID"}},
+		{"gcePersistentDisk", []string{"pdName"}},
+		{"azureDisk", []string{"diskURI"}},
+		{"azureFile", []string{"shareName"}},
+		{"vsphereVolume", []string{"volumePath"}},
+		{"cinder", []string{"volumeID"}},
+		{"rbd", []string{"pool", "image"}},
+		{"cephfs", []string{"path"}},
+		{"iscsi", []string{"targetPortal", "iqn"}},
+		{"fc", []string{"lun"}},
+		{"glusterfs", []string{"path"}},
+		{"portworxVolume", []string{"volumeID"}},
+	}
 }
 
 // source returns what kind of volume it is and what names the disk: the CSI driver and its handle, or the in-tree
 // type and its path.
 func source(spec map[string]any) (driver, handle string) {
-	for _, s := range sources {
+	for _, s := range sources() {
 		m := object.Map(spec, s.name)
 		if m == nil {
 			continue
