@@ -39,6 +39,7 @@ func allParts(tier string) []part {
 		},
 		{name: "schema", dir: "test/schema", args: []string{"./..."}, timeout: 10 * time.Minute},
 		{name: "suite", dir: "test/suite", args: []string{"./..."}, race: true, timeout: 5 * time.Minute},
+		{name: "bench", dir: "test/bench", args: []string{"./..."}, timeout: 10 * time.Minute},
 		{name: "kafka", dir: "test/kafka", args: []string{"./..."}, timeout: 20 * time.Minute},
 		{name: "operator", dir: "test/operator", args: []string{"./..."}, timeout: 10 * time.Minute},
 		{
