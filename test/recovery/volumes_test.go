@@ -1,10 +1,17 @@
 package recovery_test
 
 import (
-	"io/fs"
+	"context"
+	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
+	"time"
 
+	"github.com/kafkarecover/kafkarecover/pkg/finding"
 	"github.com/kafkarecover/kafkarecover/pkg/kraft/logdir"
+	"github.com/kafkarecover/kafkarecover/pkg/recovery"
+	"github.com/kafkarecover/kafkarecover/pkg/scan"
 	"github.com/kafkarecover/kafkarecover/pkg/volume"
 	"github.com/kafkarecover/kafkarecover/testdata/volumes"
 )
@@ -21,11 +28,65 @@ func unpackVolumes(t *testing.T) string {
 	return volumes.Unpack(t, volumes.SplitRoles)
 }
 
-func inspect(v *volume.Volume, fsys fs.FS) {
-	c, err := logdir.Read(fsys, logdir.Options{})
+// read fills in what is on the volumes, as a scan of their folder finds it.
+func read(ctx context.Context, disks string, claimed []volume.Volume) error {
+	seen, err := scan.Folder(ctx, disks, time.Now(), scan.Options{})
 	if err != nil {
-		v.State, v.Reason = volume.Unread, err.Error()
-		return
+		return err
 	}
-	v.State, v.Contents, v.Via = volume.Read, c, "pod"
+	found := map[string]*volume.Volume{}
+	for i := range seen.Clusters[0].Volumes {
+		v := &seen.Clusters[0].Volumes[i]
+		found[strings.TrimPrefix(v.Name, "dir/")] = v
+	}
+	for i := range claimed {
+		v := &claimed[i]
+		v.Via = "pod"
+		on := found[v.Claim.Name]
+		if on == nil { // an empty folder is no volume to a scan of folders
+			v.State, v.Contents = volume.Read, &logdir.Contents{}
+			continue
+		}
+		v.State, v.Reason, v.Contents = on.State, on.Reason, on.Contents
+		v.MetadataVersion, v.Topics, v.Image = on.MetadataVersion, on.Topics, on.Image
+	}
+	return nil
+}
+
+// pendingDeletions accepts what Kafka will erase soon after it starts: the cluster was stopped while a deleted topic's
+// partitions still lay on its volumes, as they do for a minute. Without it every restore of these volumes is refused.
+func (g *ground) pendingDeletions() []finding.Lift {
+	g.t.Helper()
+	marked, err := filepath.Glob(filepath.Join(g.disks, "*", "*", "*-delete"))
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	var accepts []finding.Lift
+	for _, dir := range marked {
+		claim := filepath.Base(filepath.Dir(filepath.Dir(dir)))
+		lift := finding.Lift{Rule: "pending-deletion", Subject: "pvc/" + claim}
+		if !slices.Contains(accepts, lift) {
+			accepts = append(accepts, lift)
+		}
+	}
+	return accepts
+}
+
+func TestTopicsThatKafkaWouldEraseAreRefusedUntilAccepted(t *testing.T) {
+	t.Parallel()
+	g := newGround(t, nil)
+	g.kafka(map[string]string{pauseAnnotation: "true"})
+	before := g.status()
+	result, err := g.restore(func(r *recovery.Request, _ *recovery.Deps) { r.Accept = nil })
+	if err != nil || result.Outcome != recovery.OutcomeRefused {
+		t.Fatalf("%v %+v", err, result)
+	}
+	for _, f := range result.Refusals {
+		if f.Rule != "pending-deletion" || len(f.Evidence) == 0 {
+			t.Errorf("only the partitions marked for deletion stand in the way, and they must be named: %+v", f)
+		}
+	}
+	if after := g.status(); after.ResourceVersion != before.ResourceVersion {
+		t.Error("a refusal must not touch the resource")
+	}
 }

@@ -1,0 +1,66 @@
+// Package recovery_test tries the order of a recovery against a real API server and a double of the Cluster Operator
+// (test/operator), on volumes that real Kafka wrote. No Kafka runs: the double's simulated nodes play its start. What
+// needs running Kafka is in test/e2e.
+package recovery_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"testing"
+	"time"
+
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/kafkarecover/kafkarecover/test/operator/crds"
+	"github.com/kafkarecover/kafkarecover/test/sandbox/cluster"
+)
+
+// sandboxID is this suite's own, so that it runs beside the others.
+const sandboxID = 41
+
+var config *rest.Config //nolint:gochecknoglobals // one cluster for the whole suite
+
+func TestMain(m *testing.M) { os.Exit(run(m)) }
+
+func run(m *testing.M) int {
+	ctx, cancel := context.WithTimeout(context.Background(), 15*time.Minute)
+	defer cancel()
+	state, err := os.MkdirTemp("", "kafkarecover-recovery-")
+	if err != nil {
+		return failed(err)
+	}
+	defer func() { _ = os.RemoveAll(state) }()
+	c, err := cluster.Up(ctx, cluster.Options{ID: sandboxID, State: state + "/cluster"})
+	if err != nil {
+		return failed(err)
+	}
+	defer func() {
+		if err := c.Wipe(context.WithoutCancel(ctx)); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+		}
+	}()
+	if config, err = clientcmd.BuildConfigFromFlags("", c.Kubeconfig()); err != nil {
+		return failed(err)
+	}
+	config.QPS, config.Burst = 500, 1000
+	definitions, err := crds.Generate(ctx, "", crds.V1)
+	if err != nil {
+		return failed(err)
+	}
+	dyn, err := dynamic.NewForConfig(config)
+	if err != nil {
+		return failed(err)
+	}
+	if err := crds.Install(ctx, dyn, definitions); err != nil {
+		return failed(err)
+	}
+	return m.Run()
+}
+
+func failed(err error) int {
+	fmt.Fprintln(os.Stderr, "set up the suite:", err)
+	return 1
+}
