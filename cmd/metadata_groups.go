@@ -16,11 +16,12 @@ import (
 	"github.com/kafkarecover/kafkarecover/pkg/output"
 )
 
-const metadataGroupsLong = `List the groups and the offsets they committed, from the __consumer_offsets partitions on brokers' volumes.
+const metadataGroupsLong = `List the groups and the offsets they committed, from the partitions of __consumer_offsets on
+brokers' volumes.
 
 Of several copies of a partition the one with the newest leader epoch, and with the farthest end among those, is read;
-copies that end elsewhere are told. --dir also takes pvc/NAME and kafka/NAME; then only __consumer_offsets is read. END is the farthest end of the topic's partition on the volumes read, LAG what the
-group had not read of it. A group counts as of its last record: members are those it had then.`
+copies that end elsewhere are told. --dir also takes pvc/NAME and kafka/NAME; then only __consumer_offsets is read. END
+is the farthest end of the topic's partition on the volumes read, LAG what the group had not read of it. A group counts as of its last record: members are those it had then.`
 
 type metadataGroupsOptions struct {
 	factory *Factory
@@ -71,10 +72,7 @@ func (c *copyOf) key() string { return fmt.Sprintf("%s-%d", c.Name.Topic, c.Name
 // Run implements action.
 func (o *metadataGroupsOptions) Run(ctx context.Context) (any, error) {
 	defer o.source.close()
-	places, problems, err := o.source.places()
-	if err != nil {
-		return nil, err
-	}
+	places, problems := o.source.places()
 	result := &MetadataGroups{TypeMeta: output.Meta("MetadataGroups"), offsets: o.offsets || len(o.groups) > 0}
 	copies := map[string][]copyOf{}
 	for i := range places {

@@ -75,10 +75,7 @@ func (*partitionOptions) Validate() error { return nil }
 
 // chosen lists the places that the arguments choose, all without arguments.
 func (o *partitionOptions) chosen() ([]place, []string, error) {
-	places, problems, err := o.source.places()
-	if err != nil {
-		return nil, nil, err
-	}
+	places, problems := o.source.places()
 	places = slices.DeleteFunc(places, func(p place) bool { return !o.chooses(&p.Name) })
 	for _, p := range problems {
 		o.factory.Progress().Warnf("%s", p)
@@ -264,8 +261,8 @@ func (l *PartitionList) Names() []string {
 	return out
 }
 
-const partitionVerifyLong = `Read every segment and snapshot of the volumes whole: the CRC of each batch, each record after decompression, the order
-of offsets. What is found says what Kafka does about it. The exit code is 3 when there is any.`
+const partitionVerifyLong = `Read every segment and snapshot of the volumes whole: the CRC of each batch,
+each record after decompression, the order of offsets. What is found says what Kafka does about it. The exit code is 3 when there is any.`
 
 type partitionVerifyOptions struct{ partitionOptions }
 

@@ -21,8 +21,8 @@ func newStorageCmd(f *Factory) *cobra.Command {
 	return branch(&cobra.Command{
 		Use:   "storage",
 		Short: "Say how log directories are formatted; format empty ones",
-		Long: "Do offline what Kafka's kafka-storage does, over the volumes of many nodes at once. Only \"format\" writes,\n" +
-			"and only to empty directories.",
+		Long: "Do offline what Kafka's kafka-storage does, over the volumes of many nodes at once. Only \"format\"\n" +
+			"writes, and only to empty directories.",
 		GroupID: groupInspect,
 	},
 		newStorageInfoCmd(f),
@@ -43,8 +43,8 @@ func newStorageInfoCmd(f *Factory) *cobra.Command {
 		Use:   "info",
 		Short: "Say how the log directories of volumes are formatted, and what is wrong",
 		Long: "Say how the log directories of all volumes are formatted: cluster ID, node ID, directory ID. They are held\n" +
-			"against each other as Kafka does when it starts. --dir also takes pvc/NAME and kafka/NAME. The exit code is 3 when\n" +
-			"something is wrong.",
+			"against each other as Kafka does when it starts. --dir also takes pvc/NAME and kafka/NAME. The exit code\n" +
+			"is 3 when something is wrong.",
 		Example: "kafkarecover storage info --dir /mnt/volumes",
 		Args:    cobra.NoArgs,
 		RunE:    f.do(o, format),
@@ -171,7 +171,8 @@ func newStorageRandomCmd(f *Factory) *cobra.Command {
 	})
 }
 
-const storageFormatLong = `Format empty log directories of one node, with the bytes that kafka-storage format of Kafka 3.9 to 4.3 writes.
+const storageFormatLong = `Format empty log directories of one node, with the bytes that kafka-storage format of Kafka
+3.9 to 4.3 writes.
 
 A directory that holds anything at all is refused before anything is written, and there is no flag that lifts that: a
 node that starts on a freshly formatted volume beside the others' data can lose the cluster's metadata.`

@@ -26,8 +26,8 @@ func newVolumeGetCmd(f *Factory) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "get PATH DESTINATION",
 		Short: "Copy a file or directory out of a volume",
-		Long: "Copy a file or directory out of a volume. DESTINATION must not exist yet: nothing is ever replaced.\nLinks and " +
-			"special files are passed over and told, and make the copy incomplete.\n\n" + volumeLong,
+		Long: "Copy a file or directory out of a volume. DESTINATION must not exist yet: nothing is ever replaced.\n" +
+			"Links and special files are passed over and told, and make the copy incomplete.\n\n" + volumeLong,
 		Example: "kafkarecover volume get --dir /mnt/controller-0 kafka-log3/__cluster_metadata-0 ./metadata",
 		Args:    cobra.ExactArgs(2),
 		RunE:    f.do(o, format),

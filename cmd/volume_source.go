@@ -190,7 +190,7 @@ func (p *place) segments() ([]partition.Segment, error) {
 }
 
 // places lists the partition directories of all volumes and what was wrong while looking.
-func (s *volumeSource) places() ([]place, []string, error) {
+func (s *volumeSource) places() ([]place, []string) {
 	var out []place
 	var problems []string
 	for i := range s.volumes {
@@ -207,7 +207,7 @@ func (s *volumeSource) places() ([]place, []string, error) {
 			out = append(out, place{Place: p, volume: v})
 		}
 	}
-	return out, problems, nil
+	return out, problems
 }
 
 func (v *openVolume) find() ([]partition.Place, []logdir.Problem, error) {

@@ -70,7 +70,7 @@ func (r *reader) uvarint() int {
 
 // nullable reads a string; ok is false for null.
 func (r *reader) nullable() (s string, ok bool) {
-	n := 0
+	var n int
 	if r.compact {
 		n = r.uvarint() - 1
 	} else {
@@ -101,7 +101,7 @@ func (r *reader) bytes() {
 
 // count reads an array's length and checks it against what is left, so that no count decides what is allocated.
 func (r *reader) count(least int) int {
-	n := 0
+	var n int
 	if r.compact {
 		n = r.uvarint() - 1
 	} else {

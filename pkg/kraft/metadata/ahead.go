@@ -42,8 +42,9 @@ func openAhead(fsys fs.FS, name string, opts batch.Options) (*aheadReader, error
 		return nil, err
 	}
 	a := &aheadReader{reader: reader, file: file, opts: batch.Options{File: name, Limits: opts.Limits, FramesOnly: true}}
-	if info, err := fs.Stat(fsys, name); err != nil || info.Size() < aheadLeast {
-		return a, nil
+	info, err := fs.Stat(fsys, name)
+	if long := err == nil && info.Size() >= aheadLeast; !long {
+		return a, nil //nolint:nilerr // of unknown length it is read as it is applied
 	}
 	a.full, a.empty = make(chan *aheadBatches, aheadPieces), make(chan *aheadBatches, aheadPieces)
 	a.quit, a.done = make(chan struct{}), make(chan struct{})

@@ -10,14 +10,6 @@ import (
 // redactedJSON stands for a secret, the word of Kafka's own RecordRedactor.
 const redactedJSON = `"(redacted)"`
 
-// comma separates a field from those before it, of which there may be none.
-func comma(b []byte) []byte {
-	if b[len(b)-1] == '{' {
-		return b
-	}
-	return append(b, ',')
-}
-
 func jsonBool(b []byte, v bool) []byte { return strconv.AppendBool(b, v) }
 
 // jsonInt is strconv.AppendInt with a short way for the small numbers most fields are.
