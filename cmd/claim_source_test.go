@@ -81,7 +81,8 @@ func TestClaimsOfAClusterThatIsNotThere(t *testing.T) {
 			t.Errorf("%s: code %d, %q", line, r.code, r.err)
 		}
 	}
-	if r := runOffline(t, "", "partition", "ls", "--dir", "pvc/x"); r.code != exitcode.Usage || !strings.Contains(r.err, "name the topics") {
+	if r := runOffline(t, "", "partition", "ls", "--dir", "pvc/x"); r.code != exitcode.Usage ||
+		!strings.Contains(r.err, "name the topics") {
 		t.Errorf("whole claims: code %d, %q", r.code, r.err)
 	}
 	if r := runOffline(t, "", "metadata", "summary", "pv/x"); r.code != exitcode.Usage {

@@ -143,7 +143,8 @@ func TestOfflineCommandsForPrograms(t *testing.T) {
 			args := strings.Fields(line)
 			r := runOffline(t, "", append(args, "-o", "json")...)
 			var meta struct{ APIVersion, Kind string }
-			if err := json.Unmarshal([]byte(r.out), &meta); err != nil || meta.APIVersion != "kafkarecover/v1" || meta.Kind == "" {
+			if err := json.Unmarshal([]byte(r.out), &meta); err != nil || meta.APIVersion != "kafkarecover/v1" ||
+				meta.Kind == "" {
 				t.Errorf("code %d, %v: %s", r.code, err, r.out)
 			}
 			if names := runOffline(t, "", append(args, "-o", "name")...); names.code != exitcode.OK ||
@@ -177,7 +178,8 @@ func TestRecordsAsJSONLines(t *testing.T) {
 				Data    map[string]any
 			}
 		}
-		if err := json.Unmarshal([]byte(l), &one); err != nil || one.Offset == nil || one.Payload.Version == nil || one.Payload.Type == "" {
+		if err := json.Unmarshal([]byte(l), &one); err != nil || one.Offset == nil || one.Payload.Version == nil ||
+			one.Payload.Type == "" {
 			t.Fatalf("%v: %s", err, l)
 		}
 	}
@@ -419,7 +421,8 @@ func TestStorageFormatWritesOnlyIntoEmptyDirectories(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "new")
 	args := []string{"storage", "format", "--dir", dir, "--cluster-id", "c", "--node-id", "3", "--release-version", "4.2"}
 	r := runOffline(t, "", append(args, "--standalone", "localhost:9093", "--feature", "group.version=1")...)
-	if r.code != exitcode.OK || !strings.Contains(r.out, "Formatted dynamic metadata voter directory "+dir+" with metadata.version 4.2-IV1") {
+	if r.code != exitcode.OK ||
+		!strings.Contains(r.out, "Formatted dynamic metadata voter directory "+dir+" with metadata.version 4.2-IV1") {
 		t.Fatalf("code %d: %s%s", r.code, r.out, r.err)
 	}
 	if info := runOffline(t, "", "storage", "info", "--dir", dir); info.code != exitcode.OK {

@@ -137,7 +137,8 @@ func TestDumpTellsOfDamageAndOfControlRecords(t *testing.T) {
 	damaged[70] ^= 1
 	cut := fstest.MapFS{segmentName(0): {Data: damaged[:len(damaged)-5]}}
 	text, result = dump(t, cut, segmentName(0), metadata.DumpOptions{})
-	if !strings.Contains(text, "isvalid: false") || !strings.Contains(text, " invalid bytes at the end of "+segmentName(0)) {
+	if !strings.Contains(text, "isvalid: false") ||
+		!strings.Contains(text, " invalid bytes at the end of "+segmentName(0)) {
 		t.Errorf("damage is not in the text:\n%s", text)
 	}
 	if len(result.Problems) < 5 {
@@ -153,7 +154,8 @@ func TestDumpOfOtherLogsPrintsPayloadsAsAsked(t *testing.T) {
 		Keep:    func(at metadata.Position, rec *metadata.Record) bool { return rec == nil && at.Offset == 1 },
 	}
 	text, result := dump(t, fsys, segmentName(0), opts)
-	if !strings.Contains(text, "headerKeys: [] payload: world\n") || strings.Contains(text, "hello") || len(result.Problems) > 0 {
+	if !strings.Contains(text, "headerKeys: [] payload: world\n") || strings.Contains(text, "hello") ||
+		len(result.Problems) > 0 {
 		t.Errorf("%+v\n%s", result, text)
 	}
 }
@@ -205,7 +207,8 @@ func TestBrokerChangesMergeAsInKafka(t *testing.T) {
 	im := read(t, fstest.MapFS{segmentName(0): newLog(t).add(register).
 		add(change(-1, 0, nil, nil)).add(change(0, 1, []metadata.UUID{id(2)}, []metadata.UUID{id(2)})).file()}, metadata.ReadOptions{})
 	b := im.Broker(1)
-	if b == nil || b.Fenced || !b.InControlledShutdown || b.LogDirs[0] != id(2) || len(b.CordonedLogDirs) != 1 || im.Report().Incomplete {
+	if b == nil || b.Fenced || !b.InControlledShutdown || b.LogDirs[0] != id(2) || len(b.CordonedLogDirs) != 1 ||
+		im.Report().Incomplete {
 		t.Errorf("%+v, %+v", b, im.Report())
 	}
 	for name, m := range map[string]metadata.Message{
@@ -268,7 +271,8 @@ func TestNamesForPeople(t *testing.T) {
 	if err := im.Apply(v, metadata.Position{}); err != nil {
 		t.Fatal(err)
 	}
-	if q := im.Quotas()[0]; q.EntityText() != "client-id=<default>, user=a" && q.EntityText() != "user=a, client-id=<default>" ||
+	if q := im.Quotas()[0]; q.EntityText() != "client-id=<default>, user=a" &&
+		q.EntityText() != "user=a, client-id=<default>" ||
 		q.QuotaKeys()[0] != "k" {
 		t.Errorf("%s %v", q.EntityText(), q.QuotaKeys())
 	}

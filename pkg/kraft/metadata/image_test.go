@@ -59,9 +59,18 @@ func TestTransactionsCountOnlyOnceTheyEnd(t *testing.T) {
 		topics []string
 		open   bool
 	}{
-		{"one that ends is applied", newLog(t).add(begin, topic("a", 1)).add(topic("b", 2), end, topic("c", 3)), []string{"a", "b", "c"}, false},
-		{"one that is aborted is not", newLog(t).add(topic("a", 1), begin).add(topic("b", 2), abort).add(topic("c", 3)), []string{"a", "c"}, false},
-		{"one that is open at the end is not", newLog(t).add(topic("a", 1)).add(begin, topic("b", 2)).add(topic("c", 3)), []string{"a"}, true},
+		{
+			"one that ends is applied",
+			newLog(t).add(begin, topic("a", 1)).add(topic("b", 2), end, topic("c", 3)), []string{"a", "b", "c"}, false,
+		},
+		{
+			"one that is aborted is not",
+			newLog(t).add(topic("a", 1), begin).add(topic("b", 2), abort).add(topic("c", 3)), []string{"a", "c"}, false,
+		},
+		{
+			"one that is open at the end is not",
+			newLog(t).add(topic("a", 1)).add(begin, topic("b", 2)).add(topic("c", 3)), []string{"a"}, true,
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -141,14 +150,26 @@ func TestWhatIsDamagedIsLocatedAndTheRestIsRead(t *testing.T) {
 		says             string
 	}{
 		{"a torn tail is cut off as Kafka does", fstest.MapFS{segmentName(0): cut}, 1, false, true, ""},
-		{"a torn segment in the middle ends the log", fstest.MapFS{segmentName(0): cut, segmentName(2): next.file()}, 1, true, false, "later segment"},
-		{"a wrong CRC ends the log", fstest.MapFS{segmentName(0): flipped(2, 0), segmentName(2): next.file()}, 1, true, false, "crc"},
-		{"a missing segment is told", fstest.MapFS{segmentName(2): next.file()}, 1, true, false, "offsets 0 to 1 are missing"},
+		{
+			"a torn segment in the middle ends the log",
+			fstest.MapFS{segmentName(0): cut, segmentName(2): next.file()}, 1, true, false, "later segment",
+		},
+		{
+			"a wrong CRC ends the log",
+			fstest.MapFS{segmentName(0): flipped(2, 0), segmentName(2): next.file()}, 1, true, false, "crc",
+		},
+		{
+			"a missing segment is told",
+			fstest.MapFS{segmentName(2): next.file()}, 1, true, false, "offsets 0 to 1 are missing",
+		},
 		{
 			"an unfinished snapshot gives way to the log", fstest.MapFS{segmentName(0): good.file(), snapshotName(2, 1): unfinished},
 			2, true, false, "footer",
 		},
-		{"an unfinished snapshot alone is read all the same", fstest.MapFS{snapshotName(2, 1): unfinished}, 1, true, false, "footer"},
+		{
+			"an unfinished snapshot alone is read all the same",
+			fstest.MapFS{snapshotName(2, 1): unfinished}, 1, true, false, "footer",
+		},
 		{
 			"a log of an older epoch behind the snapshot is dropped",
 			fstest.MapFS{snapshotName(2, 9): snapshot(t, topic("x", 4)), segmentName(2): next.file()}, 1, true, false, "diverged",

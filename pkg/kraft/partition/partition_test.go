@@ -360,9 +360,18 @@ func TestVerifyTellsWhatIsWrong(t *testing.T) {
 		{"a flipped bit", one(flip(from(t, 0).add("abc").add("d").data, 70)), []string{"damaged"}, partition.Error},
 		{"more records than there are", one(wrongCount), []string{"records"}, partition.Error},
 		{"a record outside of its batch", one(outside), []string{"records"}, partition.Error},
-		{"offsets that go back", one(append(from(t, 5).add("a").data, from(t, 5).add("b").data...)), []string{"order"}, partition.Error},
-		{"offsets below the name", fstest.MapFS{"p-0/" + name(7): file(from(t, 5).add("a").data)}, []string{"order"}, partition.Error},
-		{"a control record that is none", one(from(t, 0).batch(batch.Control, -1, "x").data), []string{"records"}, partition.Error},
+		{
+			"offsets that go back",
+			one(append(from(t, 5).add("a").data, from(t, 5).add("b").data...)), []string{"order"}, partition.Error,
+		},
+		{
+			"offsets below the name",
+			fstest.MapFS{"p-0/" + name(7): file(from(t, 5).add("a").data)}, []string{"order"}, partition.Error,
+		},
+		{
+			"a control record that is none",
+			one(from(t, 0).batch(batch.Control, -1, "x").data), []string{"records"}, partition.Error,
+		},
 		{"a segment without an offset", broken, []string{"unread"}, partition.Error},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -53,7 +53,9 @@ func TestInfoHoldsDirectoriesAgainstEachOther(t *testing.T) {
 			[]string{"Duplicate directory ID " + firstDir + ": it is that of v0/kafka-log1 and of v1/kafka-log1; one of them is a copy"}},
 		{"a reserved directory ID", []map[string]string{one(meta("c", 1, lostDir))},
 			[]string{"Invalid reserved directory ID " + lostDir + " found in v0/kafka-log1"}},
-		{"two nodes on one volume", []map[string]string{{"kafka-log1": meta("c", 1, firstDir), "kafka-log2": meta("c", 2, secondDir)}},
+		{
+			"two nodes on one volume",
+			[]map[string]string{{"kafka-log1": meta("c", 1, firstDir), "kafka-log2": meta("c", 2, secondDir)}},
 			[]string{"Mismatched node IDs between the storage directories of v0: 1 2"}},
 		{"a directory without meta.properties", []map[string]string{one("")}, []string{"v0/kafka-log1 is not formatted."}},
 		{"one that does not parse", []map[string]string{one("version=7")},
