@@ -72,9 +72,11 @@ func TestClaimsOfAClusterThatIsNotThere(t *testing.T) {
 	t.Parallel()
 	missing := filepath.Join(t.TempDir(), "no-such-kubeconfig")
 	for _, line := range []string{
-		"metadata summary pvc/data-0", "metadata quorum kafka/a", "metadata verify --dir kafka/a", "metadata ls pvc/data-0 image",
+		"metadata summary pvc/data-0", "metadata quorum kafka/a", "metadata verify --dir kafka/a",
+		"metadata ls pvc/data-0 image",
 		"metadata groups --dir kafka/a", "partition records --dir pvc/a orders-0", "partition verify --dir kafka/a orders",
-		"volume cat --dir pvc/a kafka-log1/meta.properties", "volume get --dir pvc/a kafka-log1 /nowhere/x", "storage info --dir pvc/data-0", "metadata diff pvc/a pvc/b", "metadata records pvc/data-0",
+		"volume cat --dir pvc/a kafka-log1/meta.properties", "volume get --dir pvc/a kafka-log1 /nowhere/x",
+		"storage info --dir pvc/data-0", "metadata diff pvc/a pvc/b", "metadata records pvc/data-0",
 	} {
 		r := runOffline(t, "", append(strings.Fields(line), "--kubeconfig", missing)...)
 		if r.code == exitcode.OK || r.code == exitcode.NotFound || !strings.Contains(r.err, "no-such-kubeconfig") {

@@ -433,11 +433,14 @@ func TestStorageFormatWritesOnlyIntoEmptyDirectories(t *testing.T) {
 	}
 	other := append(args[:3:3], filepath.Join(t.TempDir(), "n"))
 	for name, more := range map[string][]string{
-		"a release that is none":      {"--cluster-id", "c", "--node-id", "3", "--release-version", "9.9"},
-		"a feature without a level":   {"--cluster-id", "c", "--node-id", "3", "--release-version", "4.2", "--feature", "x"},
-		"controllers that are none":   {"--cluster-id", "c", "--node-id", "3", "--release-version", "4.2", "--initial-controllers", "x"},
-		"an endpoint that is none":    {"--cluster-id", "c", "--node-id", "3", "--release-version", "4.2", "--standalone", "x"},
-		"two ways to begin at a time": {"--cluster-id", "c", "--node-id", "3", "--release-version", "4.2", "--standalone", "h:1", "--no-initial-controllers"},
+		"a release that is none":    {"--cluster-id", "c", "--node-id", "3", "--release-version", "9.9"},
+		"a feature without a level": {"--cluster-id", "c", "--node-id", "3", "--release-version", "4.2", "--feature", "x"},
+		"controllers that are none": {"--cluster-id", "c", "--node-id", "3", "--release-version", "4.2",
+			"--initial-controllers", "x"},
+		"an endpoint that is none": {"--cluster-id", "c", "--node-id", "3", "--release-version", "4.2",
+			"--standalone", "x"},
+		"two ways to begin at a time": {"--cluster-id", "c", "--node-id", "3", "--release-version", "4.2",
+			"--standalone", "h:1", "--no-initial-controllers"},
 	} {
 		if r := runOffline(t, "", append(other[:4:4], more...)...); r.code != exitcode.Usage {
 			t.Errorf("%s: code %d, %s", name, r.code, r.err)

@@ -178,7 +178,8 @@ func TestUnknownTypesAreCountedAndDamageIsTold(t *testing.T) {
 		"a value with more":       {ok, append(values["OffsetCommitValue 0"], 1), group.ErrMalformed},
 		"a version from tomorrow": {ok, []byte{0, 5}, group.ErrUnknownVersion},
 		"a negative version":      {ok, []byte{0xff, 0xff}, group.ErrUnknownVersion},
-		"a tag longer than all":   {ok, append(values["OffsetCommitValue 4"][:len(values["OffsetCommitValue 4"])-1], 1, 0, 99), group.ErrMalformed},
+		"a tag longer than all": {ok, append(values["OffsetCommitValue 4"][:len(values["OffsetCommitValue 4"])-1], 1,
+			0, 99), group.ErrMalformed},
 		"a varint without end": {
 			key(group.GroupMetadata, "g"), []byte{0, 4, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}, group.ErrMalformed,
 		},

@@ -17,11 +17,12 @@ import (
 func filtered(t *testing.T) fstest.MapFS {
 	t.Helper()
 	return fstest.MapFS{segmentName(0): newLog(t).
-		add(topic("orders", 1)).                                                                                   // 0
-		add(partition(1, 0, 1, 2), partition(1, 1, 2, 1)).                                                         // 1, 2
-		add(topic("payments", 2), partition(2, 0, 1)).                                                             // 3, 4
-		add(&metadata.ConfigRecord{ResourceType: 2, ResourceName: "orders", Name: "a", Value: ptr("b")}).          // 5
-		add(&metadata.ConfigRecord{ResourceType: 4, ResourceName: "orders", Name: "a", Value: ptr("c")}).          // 6: a broker's
+		add(topic("orders", 1)).                                                                          // 0
+		add(partition(1, 0, 1, 2), partition(1, 1, 2, 1)).                                                // 1, 2
+		add(topic("payments", 2), partition(2, 0, 1)).                                                    // 3, 4
+		add(&metadata.ConfigRecord{ResourceType: 2, ResourceName: "orders", Name: "a", Value: ptr("b")}). // 5
+		add(&metadata.ConfigRecord{ResourceType: 4, ResourceName: "orders", Name: "a",
+																Value: ptr("c")}). // 6: of a broker
 		add(&metadata.PartitionChangeRecord{TopicID: id(1), PartitionID: 0, Leader: 77, LeaderRecoveryState: -1}). // 7
 		add(&metadata.ClearElrRecord{TopicName: "orders"}).                                                        // 8
 		add(&metadata.RemoveTopicRecord{TopicID: id(2)}).                                                          // 9
@@ -101,7 +102,8 @@ func TestDumpTellsOfDamageAndOfControlRecords(t *testing.T) {
 	t.Parallel()
 	log := newLog(t).add(topic("a", 1)).
 		control(batch.LeaderChange, &metadata.LeaderChangeMessage{
-			LeaderID: 1, Voters: []metadata.LeaderChangeVoter{{VoterID: 1}}, GrantingVoters: []metadata.LeaderChangeVoter{{VoterID: 1}},
+			LeaderID: 1, Voters: []metadata.LeaderChangeVoter{{VoterID: 1}},
+			GrantingVoters: []metadata.LeaderChangeVoter{{VoterID: 1}},
 		}).
 		control(batch.KRaftVersion, &metadata.KRaftVersionRecord{KRaftVersion: 1}).
 		control(batch.KRaftVoters, &metadata.VotersRecord{Voters: []metadata.Voter{{
@@ -116,7 +118,8 @@ func TestDumpTellsOfDamageAndOfControlRecords(t *testing.T) {
 	text, result := dump(t, fsys, segmentName(0), metadata.DumpOptions{})
 	for _, want := range []string{
 		"controlType: LEADER_CHANGE(2)", "KRaftVersion {", "KRaftVoters {", `"host":"h","port":9090`,
-		"endTxnMarker: COMMIT coordinatorEpoch: 5", "skipping. Could not deserialize metadata record due to unknown frame version 9",
+		"endTxnMarker: COMMIT coordinatorEpoch: 5",
+		"skipping. Could not deserialize metadata record due to unknown frame version 9",
 		"Unknown metadata id 99", "controlType: UNKNOWN(99)", "headerKeys: [h1,h2] payload", "keySize: 1",
 	} {
 		if want == "controlType: LEADER_CHANGE(2)" {
@@ -200,12 +203,14 @@ func TestBrokerChangesMergeAsInKafka(t *testing.T) {
 	t.Parallel()
 	change := func(fenced, shutdown int8, dirs, cordoned []metadata.UUID) *metadata.BrokerRegistrationChangeRecord {
 		return &metadata.BrokerRegistrationChangeRecord{
-			BrokerID: 1, BrokerEpoch: 5, Fenced: fenced, InControlledShutdown: shutdown, LogDirs: dirs, CordonedLogDirs: cordoned,
+			BrokerID: 1, BrokerEpoch: 5, Fenced: fenced, InControlledShutdown: shutdown, LogDirs: dirs,
+			CordonedLogDirs: cordoned,
 		}
 	}
 	register := &metadata.RegisterBrokerRecord{BrokerID: 1, BrokerEpoch: 5, Fenced: true, LogDirs: []metadata.UUID{id(1)}}
 	im := read(t, fstest.MapFS{segmentName(0): newLog(t).add(register).
-		add(change(-1, 0, nil, nil)).add(change(0, 1, []metadata.UUID{id(2)}, []metadata.UUID{id(2)})).file()}, metadata.ReadOptions{})
+		add(change(-1, 0, nil, nil)).add(change(0, 1, []metadata.UUID{id(2)}, []metadata.UUID{id(2)})).file()},
+		metadata.ReadOptions{})
 	b := im.Broker(1)
 	if b == nil || b.Fenced || !b.InControlledShutdown || b.LogDirs[0] != id(2) || len(b.CordonedLogDirs) != 1 ||
 		im.Report().Incomplete {
@@ -262,7 +267,8 @@ func TestNamesForPeople(t *testing.T) {
 	t.Parallel()
 	im := metadata.NewImage()
 	rec := metadata.Record{Frame: 1, Message: &metadata.ClientQuotaRecord{
-		Entity: []metadata.EntityData{{EntityType: "user", EntityName: ptr("a")}, {EntityType: "client-id"}}, Key: "k", Value: 1,
+		Entity: []metadata.EntityData{{EntityType: "user", EntityName: ptr("a")}, {EntityType: "client-id"}}, Key: "k",
+		Value: 1,
 	}}
 	v, err := rec.Append(nil)
 	if err != nil {

@@ -94,11 +94,13 @@ func TestSnapshotAndLogAreReplayedInOrder(t *testing.T) {
 		add(&metadata.RemoveTopicRecord{TopicID: id(1)}).
 		control(batch.KRaftVersion, &metadata.KRaftVersionRecord{KRaftVersion: 1}).
 		control(batch.KRaftVoters, &metadata.VotersRecord{Voters: []metadata.Voter{{VoterID: 3}, {VoterID: 1}}}).
-		control(batch.LeaderChange, &metadata.LeaderChangeMessage{LeaderID: 3, Voters: []metadata.LeaderChangeVoter{{VoterID: 3}}})
+		control(batch.LeaderChange, &metadata.LeaderChangeMessage{LeaderID: 3,
+			Voters: []metadata.LeaderChangeVoter{{VoterID: 3}}})
 	fsys := fstest.MapFS{
 		snapshotName(5, 1): snapshot(t, topic("older", 5)),
 		snapshotName(10, 1): snapshot(t, &metadata.FeatureLevelRecord{Name: "metadata.version", FeatureLevel: 21},
-			topic("old", 1), partition(1, 0, 1), &metadata.ConfigRecord{ResourceType: 2, ResourceName: "old", Name: "k", Value: ptr("v")}),
+			topic("old", 1), partition(1, 0, 1), &metadata.ConfigRecord{ResourceType: 2, ResourceName: "old", Name: "k",
+				Value: ptr("v")}),
 		snapshotName(11, 1) + ".part": snapshot(t, topic("unfinished", 5)),
 		segmentName(8):                log.file(),
 	}
@@ -163,7 +165,8 @@ func TestWhatIsDamagedIsLocatedAndTheRestIsRead(t *testing.T) {
 			fstest.MapFS{segmentName(2): next.file()}, 1, true, false, "offsets 0 to 1 are missing",
 		},
 		{
-			"an unfinished snapshot gives way to the log", fstest.MapFS{segmentName(0): good.file(), snapshotName(2, 1): unfinished},
+			"an unfinished snapshot gives way to the log", fstest.MapFS{segmentName(0): good.file(), snapshotName(2,
+				1): unfinished},
 			2, true, false, "footer",
 		},
 		{
@@ -172,7 +175,8 @@ func TestWhatIsDamagedIsLocatedAndTheRestIsRead(t *testing.T) {
 		},
 		{
 			"a log of an older epoch behind the snapshot is dropped",
-			fstest.MapFS{snapshotName(2, 9): snapshot(t, topic("x", 4)), segmentName(2): next.file()}, 1, true, false, "diverged",
+			fstest.MapFS{snapshotName(2, 9): snapshot(t, topic("x", 4)), segmentName(2): next.file()}, 1, true, false,
+			"diverged",
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -196,31 +200,38 @@ func TestWhatIsDamagedIsLocatedAndTheRestIsRead(t *testing.T) {
 func TestRecordsThatKafkaRefusesAreProblems(t *testing.T) {
 	t.Parallel()
 	for name, m := range map[string][]metadata.Message{
-		"a partition of no topic":           {partition(7, 0, 1)},
-		"a change of no topic":              {&metadata.PartitionChangeRecord{TopicID: id(7), Leader: -2, LeaderRecoveryState: -1}},
-		"a change of no partition":          {topic("a", 1), &metadata.PartitionChangeRecord{TopicID: id(1), PartitionID: 5, Leader: -2}},
+		"a partition of no topic": {partition(7, 0, 1)},
+		"a change of no topic": {&metadata.PartitionChangeRecord{TopicID: id(7), Leader: -2,
+			LeaderRecoveryState: -1}},
+		"a change of no partition": {topic("a", 1), &metadata.PartitionChangeRecord{TopicID: id(1),
+			PartitionID: 5, Leader: -2}},
 		"a topic removed that is not there": {&metadata.RemoveTopicRecord{TopicID: id(7)}},
 		"a topic created twice":             {topic("a", 1), topic("a", 1)},
 		"a name given to another topic":     {topic("a", 1), topic("a", 2)},
 		"directories that are too few": {topic("a", 1), &metadata.PartitionRecord{
 			TopicID: id(1), Replicas: []int32{1, 2}, Directories: []metadata.UUID{id(9)},
 		}},
-		"an ACL removed that is not there":        {&metadata.RemoveAccessControlEntryRecord{ID: id(3)}},
-		"a change of an unknown broker":           {&metadata.BrokerRegistrationChangeRecord{BrokerID: 3}},
-		"an unknown broker unregistered":          {&metadata.UnregisterBrokerRecord{BrokerID: 3}},
-		"a change with a broker's old epoch":      {&metadata.RegisterBrokerRecord{BrokerID: 3, BrokerEpoch: 8}, &metadata.FenceBrokerRecord{ID: 3, Epoch: 7}},
-		"a change with a value out of range":      {&metadata.RegisterBrokerRecord{BrokerID: 3}, &metadata.BrokerRegistrationChangeRecord{BrokerID: 3, Fenced: 4}},
-		"a shutdown with a value out of range":    {&metadata.RegisterBrokerRecord{BrokerID: 3}, &metadata.BrokerRegistrationChangeRecord{BrokerID: 3, InControlledShutdown: 4}},
-		"a transaction in a transaction":          {&metadata.BeginTransactionRecord{}, &metadata.BeginTransactionRecord{}},
-		"the end of no transaction":               {&metadata.EndTransactionRecord{}},
-		"the abort of no transaction":             {&metadata.AbortTransactionRecord{}},
-		"eligible leaders cleared of no topic":    {&metadata.ClearElrRecord{TopicName: "nope"}},
-		"a configuration of an unknown resource":  {&metadata.ConfigRecord{ResourceType: 77, Name: "x", Value: ptr("y")}},
-		"a failure inside a finished transaction": {&metadata.BeginTransactionRecord{}, partition(7, 0, 1), &metadata.EndTransactionRecord{}},
+		"an ACL removed that is not there": {&metadata.RemoveAccessControlEntryRecord{ID: id(3)}},
+		"a change of an unknown broker":    {&metadata.BrokerRegistrationChangeRecord{BrokerID: 3}},
+		"an unknown broker unregistered":   {&metadata.UnregisterBrokerRecord{BrokerID: 3}},
+		"a change with a broker's old epoch": {&metadata.RegisterBrokerRecord{BrokerID: 3, BrokerEpoch: 8},
+			&metadata.FenceBrokerRecord{ID: 3, Epoch: 7}},
+		"a change with a value out of range": {&metadata.RegisterBrokerRecord{BrokerID: 3},
+			&metadata.BrokerRegistrationChangeRecord{BrokerID: 3, Fenced: 4}},
+		"a shutdown with a value out of range": {&metadata.RegisterBrokerRecord{BrokerID: 3},
+			&metadata.BrokerRegistrationChangeRecord{BrokerID: 3, InControlledShutdown: 4}},
+		"a transaction in a transaction":         {&metadata.BeginTransactionRecord{}, &metadata.BeginTransactionRecord{}},
+		"the end of no transaction":              {&metadata.EndTransactionRecord{}},
+		"the abort of no transaction":            {&metadata.AbortTransactionRecord{}},
+		"eligible leaders cleared of no topic":   {&metadata.ClearElrRecord{TopicName: "nope"}},
+		"a configuration of an unknown resource": {&metadata.ConfigRecord{ResourceType: 77, Name: "x", Value: ptr("y")}},
+		"a failure inside a finished transaction": {&metadata.BeginTransactionRecord{}, partition(7, 0, 1),
+			&metadata.EndTransactionRecord{}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			im := read(t, fstest.MapFS{segmentName(0): newLog(t).add(m...).add(topic("after", 99)).file()}, metadata.ReadOptions{})
+			im := read(t, fstest.MapFS{segmentName(0): newLog(t).add(m...).add(topic("after", 99)).file()},
+				metadata.ReadOptions{})
 			r := im.Report()
 			if !r.Incomplete || len(r.Problems) != 1 || r.Problems[0].File != segmentName(0) {
 				t.Errorf("report %+v", r)
@@ -234,7 +245,8 @@ func TestRecordsThatKafkaRefusesAreProblems(t *testing.T) {
 
 func TestRecordsWithoutAPlaceAreKeptOutAndTold(t *testing.T) {
 	t.Parallel()
-	im := read(t, fstest.MapFS{segmentName(0): newLog(t).raw([]byte{1, 99, 0, 7, 7}, []byte{9}, nil).file()}, metadata.ReadOptions{})
+	im := read(t, fstest.MapFS{segmentName(0): newLog(t).raw([]byte{1, 99, 0, 7, 7}, []byte{9}, nil).file()},
+		metadata.ReadOptions{})
 	if r := im.Report(); len(r.Problems) != 3 || !r.Incomplete {
 		t.Errorf("report %+v", r)
 	}

@@ -63,8 +63,9 @@ func name(offset int64) string { return fmt.Sprintf("%020d.log", offset) }
 // orders is a partition of two segments, offsets 10 to 14 and 20 to 22.
 func orders(t testing.TB) fstest.MapFS {
 	return fstest.MapFS{
-		"orders-0/" + name(10):                file(from(t, 10).add("a", "b").add("c", "null", "e").data),
-		"orders-0/" + name(20):                file(from(t, 20).add("f").batch(batch.Attributes(batch.Gzip), -1, "g", "h").data),
+		"orders-0/" + name(10): file(from(t, 10).add("a", "b").add("c", "null", "e").data),
+		"orders-0/" + name(20): file(from(t, 20).add("f").batch(batch.Attributes(batch.Gzip), -1, "g",
+			"h").data),
 		"orders-0/" + name(0) + ".deleted":    file([]byte("x")),
 		"orders-0/00000000000000000010.index": file(nil),
 		"orders-0/partition.metadata":         file([]byte("version: 0\ntopic_id: AAAAAAAAAAAAAAAAAAAACg\n")),
