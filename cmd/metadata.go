@@ -17,11 +17,12 @@ import (
 	"github.com/kafkarecover/kafkarecover/pkg/volume"
 )
 
-const metadataLong = `Read the KRaft metadata log of brokers and controllers without a JVM and without a running cluster.
+const metadataLong = `Read the KRaft metadata log of brokers and controllers without a JVM and without a running
+cluster.
 
-A PATH is a file (a .log segment, a .checkpoint snapshot), a __cluster_metadata-0 directory, a log directory, a
-volume, or a folder of volumes. In its place pvc/NAME reads a claim and kafka/NAME all claims of a cluster, as scan does.
-Reading never writes, and takes no lock.`
+A PATH is a file (a .log segment, a .checkpoint snapshot), a __cluster_metadata-0 directory, a
+log directory, a volume, or a folder of volumes. In its place pvc/NAME reads a claim and
+kafka/NAME all claims of a cluster, as scan does. Reading never writes, and takes no lock.`
 
 func newMetadataCmd(f *Factory) *cobra.Command {
 	return branch(&cobra.Command{

@@ -15,9 +15,11 @@ import (
 	"github.com/kafkarecover/kafkarecover/pkg/output"
 )
 
-const metadataDiffLong = `Tell what changed between two metadata logs, two snapshots, or two offsets of one log, object by object.
+const metadataDiffLong = `Tell what changed between two metadata logs, two snapshots, or two offsets of one log, object
+by object.
 
-A PATH may end in @OFFSET to see it as it was before that offset. The exit code is 3 when they differ.`
+A PATH may end in @OFFSET to see it as it was before that offset. The exit code is 3 when they
+differ.`
 
 type metadataDiffOptions struct {
 	factory *Factory

@@ -21,7 +21,8 @@ brokers' volumes.
 
 Of several copies of a partition the one with the newest leader epoch, and with the farthest end among those, is read;
 copies that end elsewhere are told. --dir also takes pvc/NAME and kafka/NAME; then only __consumer_offsets is read. END
-is the farthest end of the topic's partition on the volumes read, LAG what the group had not read of it. A group counts as of its last record: members are those it had then.`
+is the farthest end of the topic's partition on the volumes read, LAG what the group had not read of it. A group counts
+as of its last record: members are those it had then.`
 
 type metadataGroupsOptions struct {
 	factory *Factory

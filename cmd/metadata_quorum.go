@@ -15,13 +15,14 @@ import (
 	"github.com/kafkarecover/kafkarecover/pkg/output"
 )
 
-const metadataQuorumLong = `Say offline what kafka-metadata-quorum describe --status and --replication say of a running cluster: voters, leader,
-epoch, where each copy of the metadata log ends, and beyond that what is proven to be committed, who could be elected
-from these volumes alone, and what would be lost.
+const metadataQuorumLong = `Say offline what kafka-metadata-quorum describe --status and --replication say of a running
+cluster: voters, leader, epoch, where each copy of the metadata log ends, and beyond that what
+is proven to be committed, who could be elected from these volumes alone, and what would be
+lost.
 
-Name the volumes of all controllers, and of brokers too: a broker's copy can be the newest. A voter whose volume is not
-there counts as having held everything when the possibly committed offset is computed, and as holding nothing when the
-election is.`
+Name the volumes of all controllers, and of brokers too: a broker's copy can be the newest. A
+voter whose volume is not there counts as having held everything when the possibly committed
+offset is computed, and as holding nothing when the election is.`
 
 type metadataQuorumOptions struct {
 	factory *Factory

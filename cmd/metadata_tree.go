@@ -16,9 +16,9 @@ import (
 	"github.com/kafkarecover/kafkarecover/pkg/output"
 )
 
-const metadataTreeLong = `The tree is that of kafka-metadata-shell (image/topics/byName, image/cluster/brokers, …; the short layout of releases
-before 3.5, such as topics/NAME/0/data, is found too), but of snapshot and log together. Paths may have *, ?, [abc] and
-{a,b}.`
+const metadataTreeLong = `The tree is that of kafka-metadata-shell (image/topics/byName, image/cluster/brokers, …; the
+short layout of releases before 3.5, such as topics/NAME/0/data, is found too), but of snapshot
+and log together. Paths may have *, ?, [abc] and {a,b}.`
 
 type metadataTreeOptions struct {
 	factory *Factory
@@ -46,9 +46,10 @@ func newMetadataTreeCmd(f *Factory, command, short string) *cobra.Command {
 func newMetadataShellCmd(f *Factory) *cobra.Command {
 	o := &metadataTreeOptions{factory: f, command: "shell"}
 	cmd := &cobra.Command{
-		Use:     "shell",
-		Short:   "Walk the metadata as a tree, interactively or from a pipe",
-		Long:    "Walk the metadata as a tree, interactively (history, completion with TAB) or from a pipe.\n\n" + metadataTreeLong,
+		Use:   "shell",
+		Short: "Walk the metadata as a tree, interactively or from a pipe",
+		Long: "Walk the metadata as a tree, interactively (history, completion with TAB) or from a pipe.\n\n" +
+			metadataTreeLong,
 		Example: "kafkarecover metadata shell --dir /mnt/controller-0\necho ls image | kafkarecover metadata shell --dir .",
 		Args:    cobra.NoArgs,
 		RunE:    f.do(o, output.NewValue()),

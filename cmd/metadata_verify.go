@@ -19,9 +19,9 @@ import (
 	"github.com/kafkarecover/kafkarecover/pkg/volume"
 )
 
-const metadataVerifyLong = `Check every batch and record of every metadata log and snapshot, each snapshot against the log that led to it, and every
-partition directory against the newest metadata. What is found is what Kafka will do with these volumes when it starts:
-delete, move aside, refuse or format.
+const metadataVerifyLong = `Check every batch and record of every metadata log and snapshot, each snapshot against the
+log that led to it, and every partition directory against the newest metadata. What is found is what
+Kafka will do with these volumes when it starts: delete, move aside, refuse or format.
 
 Name all volumes of the cluster, so that missing partitions can be told from unread ones.`
 

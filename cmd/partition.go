@@ -262,7 +262,8 @@ func (l *PartitionList) Names() []string {
 }
 
 const partitionVerifyLong = `Read every segment and snapshot of the volumes whole: the CRC of each batch,
-each record after decompression, the order of offsets. What is found says what Kafka does about it. The exit code is 3 when there is any.`
+each record after decompression, the order of offsets. What is found says what Kafka does
+about it. The exit code is 3 when there is any.`
 
 type partitionVerifyOptions struct{ partitionOptions }
 

@@ -56,8 +56,8 @@ func (o *volumeOptions) Complete(ctx context.Context, args []string) error {
 	return o.source.open(false)
 }
 
-// takeClaims lets claims stand in the place of folders: the paths named are copied. last tells that the last argument is
-// no path on a volume.
+// takeClaims lets claims stand in the place of folders: the paths named are copied. last tells that the last argument
+// is no path on a volume.
 func (o *volumeOptions) takeClaims(cmd *cobra.Command, last bool) {
 	o.source.takeClaims(cmd, func(name string) bool {
 		args := o.args

@@ -21,7 +21,8 @@ type ImageOffer struct {
 }
 
 // ErrNoImage says that nothing in the cluster names an image; a public one is never pulled unasked.
-var ErrNoImage = errors.New("no image for temporary pods is known: name one that has sh, find, tar, stat and cat with --image")
+var ErrNoImage = errors.New(
+	"no image for temporary pods is known: name one that has sh, find, tar, stat and cat with --image")
 
 // ChooseImage takes the first offer that names an image. Where none does, it looks for an image that a node has already
 // and that onNodes likes; the images on nodes may only be read with a role for the whole cluster, so that not being

@@ -101,7 +101,8 @@ func ClassifyEvent(ev *corev1.Event) (r Reason, ok bool) {
 	case "FailedMount", "FailedMapVolume":
 		return classifyMount(r), true
 	case "Failed", "InspectFailed", "ErrImageNeverPull":
-		if containsAny(ev.Message, "pull image", "ErrImagePull", "ImagePullBackOff", "InvalidImageName", "apply default image tag",
+		if containsAny(ev.Message, "pull image", "ErrImagePull", "ImagePullBackOff", "InvalidImageName",
+			"apply default image tag",
 			"is not present with pull policy") {
 			r.Code = CodeImage
 			r.Final = !containsAny(ev.Message, "timeout", "deadline", "429", "toomanyrequests", "connection reset")
@@ -192,7 +193,9 @@ func ClassifyPod(pod *corev1.Pod) (r Reason, ok bool) {
 }
 
 func classifyEnded(pod *corev1.Pod) Reason {
-	r := Reason{Code: CodeContainer, Message: pod.Status.Message, From: "pod phase " + string(pod.Status.Phase), Final: true}
+	r := Reason{
+		Code: CodeContainer, Message: pod.Status.Message, From: "pod phase " + string(pod.Status.Phase), Final: true,
+	}
 	switch pod.Status.Reason {
 	case "":
 	case "DeadlineExceeded":

@@ -88,7 +88,7 @@ func (c *collected) use(_ context.Context, claim string, volume fs.FS) error {
 	return fs.WalkDir(volume, ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil {
 			c.errs[claim+"/"+name] = err
-			return nil
+			return nil //nolint:nilerr // collected
 		}
 		c.names[claim] = append(c.names[claim], name)
 		if d.Type().IsRegular() {

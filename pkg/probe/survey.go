@@ -177,7 +177,8 @@ func usersOf(pods []corev1.Pod) map[string][]*corev1.Pod {
 	users := map[string][]*corev1.Pod{}
 	for i := range pods {
 		p := &pods[i]
-		if p.Status.Phase == corev1.PodSucceeded || p.Status.Phase == corev1.PodFailed || p.Labels[LabelManagedBy] == ManagedBy {
+		ended := p.Status.Phase == corev1.PodSucceeded || p.Status.Phase == corev1.PodFailed
+		if ended || p.Labels[LabelManagedBy] == ManagedBy {
 			continue
 		}
 		for _, v := range p.Spec.Volumes {

@@ -49,7 +49,9 @@ func VolumeAccess() []kube.Access {
 // OperatorAccess is what seeing the operators of every namespace needs. Without it a restore wants accepted that there
 // may be several.
 func OperatorAccess() []kube.Access {
-	return []kube.Access{{Verb: "list", Group: "apps", Resource: "deployments", For: "see the operators of every namespace"}}
+	return []kube.Access{{
+		Verb: "list", Group: "apps", Resource: "deployments", For: "see the operators of every namespace",
+	}}
 }
 
 // QuotaAccess is what the guard on claims needs.

@@ -84,8 +84,8 @@ func (r *run) afterFailure(id StepID, err error) {
 // pauseCauses are the likely reasons why nobody confirmed the pause.
 func (r *run) pauseCauses() []string {
 	operators := r.before.Cluster.Operators
-	causes := []string{"likely: a reconcile under way takes longer than its operation timeout; look at the operator's log " +
-		"for \"Reconciliation is in progress\", or use --restart-operator"}
+	causes := []string{"likely: a reconcile under way takes longer than its operation timeout; look at the operator's " +
+		"log for \"Reconciliation is in progress\", or use --restart-operator"}
 	switch len(operators) {
 	case 0:
 		causes = append([]string{"likely: no Cluster Operator is running, or it could not be seen with your permissions"},
@@ -127,7 +127,8 @@ func (r *run) stepPause(ctx context.Context) (string, error) {
 	return fmt.Sprintf("confirmed by the operator after %s", r.Clock.Since(r.pausing).Round(100*time.Millisecond)), nil
 }
 
-// restartOperators deletes the operators' pods, where that was asked for: the reconcile in flight ends with its process.
+// restartOperators deletes the operators' pods, where that was asked for: the reconcile in flight ends with its
+// process.
 func (r *run) restartOperators(ctx context.Context) error {
 	if !r.RestartOperator {
 		return nil

@@ -35,8 +35,8 @@ func (e *ForeignWriteError) Error() string {
 
 var errIDOverwritten = errors.New("the cluster ID that was written is no longer there")
 
-// unchanged looks again at everything the decision was based on: the resource's and the pools' spec, the claims and what
-// they are bound to. It is called before each step that could start something.
+// unchanged looks again at everything the decision was based on: the resource's and the pools' spec, the claims and
+// what they are bound to. It is called before each step that could start something.
 func (r *run) unchanged(ctx context.Context) error {
 	u, err := r.pause.get(ctx)
 	if err != nil {

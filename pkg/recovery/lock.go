@@ -32,7 +32,8 @@ type HeldError struct {
 // Error names the holder and when its lock ends if it is not renewed.
 func (e *HeldError) Error() string {
 	return fmt.Sprintf("operation %q holds lease %q until %s and renews it while it runs; "+
-		"wait for it, or for the lease to expire when that run is dead", e.Holder, e.Lease, e.Until.UTC().Format(time.RFC3339))
+		"wait for it, or for the lease to expire when that run is dead",
+		e.Holder, e.Lease, e.Until.UTC().Format(time.RFC3339))
 }
 
 // lock is the Lease that excludes a second run (safety contract, line 6).
@@ -49,7 +50,9 @@ type lock struct {
 
 // acquire takes the Lease, or one that has expired, and keeps renewing it until release. When it cannot be renewed,
 // lost yields the reason, and no further change may be made.
-func acquire(ctx context.Context, k *kube.Client, clk clock.WithTicker, namespace, cluster, operation string) (*lock, error) {
+func acquire(
+	ctx context.Context, k *kube.Client, clk clock.WithTicker, namespace, cluster, operation string,
+) (*lock, error) {
 	l := &lock{
 		kube: k, clock: clk, namespace: namespace, name: lockName(cluster), operation: operation,
 		lost: make(chan error, 1), done: make(chan struct{}),
@@ -179,7 +182,7 @@ func (l *lock) release(ctx context.Context) error {
 	l.cancel()
 	<-l.done
 	if l.held() != nil {
-		return nil
+		return nil //nolint:nilerr // another's by now, and not to be deleted
 	}
 	err := l.kube.Delete(ctx, kube.Leases(), l.namespace, l.name, kube.DeleteOptions{UID: l.uid})
 	if err != nil && !kube.IsNotFound(err) && !kube.IsConflict(err) {

@@ -104,8 +104,15 @@ func (r *run) judge(ctx context.Context) error {
 	return nil
 }
 
+// volumesRequest asks for a look at the volumes, as this run judges them.
+func (r *run) volumesRequest() LookRequest {
+	return LookRequest{
+		Namespace: r.Namespace, Name: r.Name, Depth: Volumes, Excluded: r.excluded, ClusterID: r.ClusterID,
+	}
+}
+
 func (r *run) lookAtVolumes(ctx context.Context) (*Observation, error) {
-	seen, err := r.Look(ctx, LookRequest{Namespace: r.Namespace, Name: r.Name, Depth: Volumes, Excluded: r.excluded, ClusterID: r.ClusterID})
+	seen, err := r.Look(ctx, r.volumesRequest())
 	if err != nil {
 		return nil, err
 	}

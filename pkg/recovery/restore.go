@@ -134,7 +134,7 @@ func (r *run) busyText(seen string) string {
 
 // alreadyRight reads the volumes of a cluster that is Ready and ends the run when they say the same ID.
 func (r *run) alreadyRight(ctx context.Context, id string) (bool, error) {
-	seen, err := r.Look(ctx, LookRequest{Namespace: r.Namespace, Name: r.Name, Depth: Volumes, Excluded: r.excluded, ClusterID: r.ClusterID})
+	seen, err := r.Look(ctx, r.volumesRequest())
 	if err != nil {
 		return false, err
 	}
@@ -182,7 +182,8 @@ func (r *run) open(ctx context.Context) error {
 func (r *run) describe() string {
 	origin := r.Kube.Origin()
 	return fmt.Sprintf("restore kafka %q uid %s on server %q context %q as %q; excluded %v, accepted %v, "+
-		"cluster ID asked for %q", r.Namespace+"/"+r.Name, r.pause.uid, origin.Server, origin.Context, origin.User, r.Exclude, r.Accept, r.ClusterID)
+		"cluster ID asked for %q", r.Namespace+"/"+r.Name, r.pause.uid, origin.Server, origin.Context, origin.User,
+		r.Exclude, r.Accept, r.ClusterID)
 }
 
 // restore goes from the first change to the verified cluster.

@@ -147,7 +147,7 @@ func (r *run) restartPods(ctx context.Context, cluster *strimzi.Cluster, deleted
 // verifyContents reads the volumes from inside the running pods and compares them with what was there before.
 func (r *run) verifyContents(ctx context.Context) (string, error) {
 	r.Report.Waiting(StepVerify, "reading the volumes once more, inside the running pods")
-	seen, err := r.Look(ctx, LookRequest{Namespace: r.Namespace, Name: r.Name, Depth: Volumes, Excluded: r.excluded, ClusterID: r.ClusterID})
+	seen, err := r.Look(ctx, r.volumesRequest())
 	if err != nil {
 		return "", fmt.Errorf("read the volumes of the running cluster: %w", err)
 	}

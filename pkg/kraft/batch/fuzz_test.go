@@ -124,8 +124,8 @@ func FuzzResync(f *testing.F) {
 	f.Fuzz(func(t *testing.T, at, n uint16, value byte) {
 		data := logOf(t, 20, 30)
 		one := len(data) / 20
-		from, to := int(at)%len(data), 0
-		to = min(len(data), from+1+int(n)%500)
+		from := int(at) % len(data)
+		to := min(len(data), from+1+int(n)%500)
 		for i := from; i < to; i++ {
 			data[i] = value
 		}

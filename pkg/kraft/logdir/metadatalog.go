@@ -171,7 +171,8 @@ func (w *metadataWalk) walkSegments() {
 		s.Name = Escape(raw)
 		name := path.Join(w.dir, raw)
 		if cut {
-			w.unknown(name, errors.New("is not sound to keep: Kafka deletes it at start, because the segment before it is damaged"))
+			w.unknown(name, errors.New("is not sound to keep: Kafka deletes it at start, because the segment before it "+
+				"is damaged"))
 			continue
 		}
 		if s.BaseOffset != w.logEnd {

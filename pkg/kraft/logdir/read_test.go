@@ -478,17 +478,6 @@ func TestVotersOfTheMetadataLog(t *testing.T) {
 func TestDamagedControlRecordsAreProblems(t *testing.T) {
 	t.Parallel()
 	bad := control(t, 0, 1, batch.KRaftVoters, []byte{0})
-	records := []batch.Record{{Offset: 1, Value: []byte("x")}}
-	junk, err := batch.Append(nil, batch.NewHeader(1, batch.Control|batch.Attributes(batch.Gzip), records), records)
-	if err != nil {
-		t.Fatal(err)
-	}
-	b, err := batch.Parse(junk)
-	if err != nil {
-		t.Fatal(err)
-	}
-	h := b.Header
-	h.Attributes = batch.Control
 	d := onlyDir(t, fstest.MapFS{segment0: file(bad)})
 	if len(d.Problems) != 1 || !strings.Contains(d.Problems[0].Message, "KRAFT_VOTERS") || d.Metadata.End.Offset != 1 {
 		t.Errorf("got %v, end %+v", messages(d.Problems), d.Metadata.End)

@@ -38,9 +38,9 @@ type DumpResult struct {
 }
 
 // Dump writes what Kafka's kafka-dump-log --cluster-metadata-decoder prints for one log segment or snapshot, byte for
-// byte (releases 3.9 to 4.3): a line for each batch, one for each record. It holds a few batches at a time, whatever the
-// size of the file. An error is one of reading or writing; what is damaged is in the result and, as far as Kafka's tool
-// shows it, in the text.
+// byte (releases 3.9 to 4.3): a line for each batch, one for each record. It holds a few batches at a time, whatever
+// the size of the file. An error is one of reading or writing; what is damaged is in the result and, as far as
+// Kafka's tool shows it, in the text.
 func Dump(w io.Writer, fsys fs.FS, name string, opts DumpOptions) (DumpResult, error) {
 	file, ok := ParseName(name)
 	if !ok {

@@ -197,7 +197,8 @@ func (im *Image) PartitionCount() int { return im.topics.count }
 
 // Topics are the topics by name.
 func (im *Image) Topics() []*Topic {
-	return slices.SortedFunc(maps.Values(im.topics.byName), func(a, b *Topic) int { return strings.Compare(a.Name, b.Name) })
+	byName := func(a, b *Topic) int { return strings.Compare(a.Name, b.Name) }
+	return slices.SortedFunc(maps.Values(im.topics.byName), byName)
 }
 
 // Topic finds a topic by its name, nil when there is none.

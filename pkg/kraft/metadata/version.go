@@ -9,8 +9,8 @@ const MetadataVersionFeature = "metadata.version"
 type Version int16
 
 // versionNames are the names of levels 1 on (Kafka's MetadataVersion, 3.0 to 4.4).
-func versionNames() [33]string {
-	return [...]string{
+func versionNames() []string {
+	return []string{
 		"3.0-IV1", "3.1-IV0", "3.2-IV0", "3.3-IV0", "3.3-IV1", "3.3-IV2", "3.3-IV3", "3.4-IV0", "3.5-IV0", "3.5-IV1",
 		"3.5-IV2", "3.6-IV0", "3.6-IV1", "3.6-IV2", "3.7-IV0", "3.7-IV1", "3.7-IV2", "3.7-IV3", "3.7-IV4", "3.8-IV0",
 		"3.9-IV0", "4.0-IV0", "4.0-IV1", "4.0-IV2", "4.0-IV3", "4.1-IV0", "4.1-IV1", "4.2-IV0", "4.2-IV1", "4.3-IV0",

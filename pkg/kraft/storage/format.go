@@ -121,7 +121,8 @@ func newPlan(opts FormatOptions) (*plan, error) {
 		p.metadata = filepath.Clean(opts.MetadataDir)
 	}
 	if !slices.Contains(p.opts.Dirs, p.metadata) {
-		return nil, fmt.Errorf("format: the specified metadata log directory, %q, was not one of the given directories", p.metadata)
+		return nil, fmt.Errorf("format: the specified metadata log directory, %q, was not one of the given directories",
+			p.metadata)
 	}
 	slices.Sort(p.opts.Dirs)
 	if len(slices.Compact(slices.Clone(p.opts.Dirs))) != len(p.opts.Dirs) {

@@ -109,7 +109,8 @@ func checkKRaftVersion(level int16, dynamic bool) error {
 	case level == 0 && dynamic:
 		return fmt.Errorf("cannot set %s to 0 for a quorum with initial controllers", kraftVersion)
 	case level == 1 && !dynamic:
-		return fmt.Errorf("cannot set %s to 1 without initial controllers: static voters are not kept in the log", kraftVersion)
+		return fmt.Errorf("cannot set %s to 1 without initial controllers: static voters are not kept in the log",
+			kraftVersion)
 	}
 	return nil
 }

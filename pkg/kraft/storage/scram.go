@@ -65,7 +65,9 @@ func parseScram(argument string, random io.Reader) (*metadata.UserScramCredentia
 	return mechanism.credential(settings, random)
 }
 
-func (m scramMechanism) credential(settings map[string]string, random io.Reader) (*metadata.UserScramCredentialRecord, error) {
+func (m scramMechanism) credential(
+	settings map[string]string, random io.Reader,
+) (*metadata.UserScramCredentialRecord, error) {
 	take := func(key string) (string, bool) {
 		value, ok := settings[key]
 		delete(settings, key)

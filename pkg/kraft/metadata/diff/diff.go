@@ -40,7 +40,8 @@ type Field struct {
 
 const redacted = "(redacted)"
 
-// object is what is compared of one object: its fields in order. A secret field compares by its value and shows redacted.
+// object is what is compared of one object: its fields in order. A secret field compares by its value and shows
+// redacted.
 type object []property
 
 type property struct {

@@ -350,14 +350,14 @@ func (q *Quorum) SafeToStart() bool {
 	if q.MayBeCommitted == nil || len(q.ClusterIDs) > 1 {
 		return false
 	}
-	any := false
+	electable := false
 	for i := range q.Copies {
 		if c := &q.Copies[i]; c.Electable {
-			any = true
+			electable = true
 			if c.End.Compare(*q.MayBeCommitted) < 0 {
 				return false
 			}
 		}
 	}
-	return any
+	return electable
 }

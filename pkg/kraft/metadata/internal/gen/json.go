@@ -161,7 +161,8 @@ func (g *generator) registry(messages []message) {
 	g.pool(byVariant["now"])
 	g.constructor("new32", "the layouts of 3.0 that later releases changed in place", byVariant["32"])
 	g.constructor("new28", "the layouts of the 2.8 preview", byVariant["28"])
-	g.p("// Types lists every record type of the schema tables, dropped ones included, in key order.\nfunc Types() []Type {\nreturn []Type{")
+	g.p("// Types lists every record type of the schema tables, dropped ones included, in key order.\n" +
+		"func Types() []Type {\nreturn []Type{")
 	for key := range 64 {
 		for _, m := range append(append([]*message{}, byVariant["now"]...), byVariant["32"]...) {
 			if m.APIKey == key {
@@ -196,7 +197,8 @@ func (g *generator) constructor(name, what string, messages []*message) {
 }
 
 func (g *generator) configs(names []string) {
-	g.p("// plainBrokerConfig tells whether Kafka's own definition of a broker configuration is of a type that is no secret.")
+	g.p("// plainBrokerConfig tells whether Kafka's own definition of a broker configuration is of a type that is " +
+		"no secret.")
 	g.p("func plainBrokerConfig(name string) bool {\nswitch name {\ncase %q", names[0])
 	g.buf.Truncate(g.buf.Len() - 1)
 	for _, name := range names[1:] {
