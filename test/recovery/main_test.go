@@ -7,6 +7,8 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"os/signal"
+	"syscall"
 	"testing"
 	"time"
 
@@ -26,15 +28,18 @@ var config *rest.Config //nolint:gochecknoglobals // one cluster for the whole s
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
 func run(m *testing.M) int {
-	ctx, cancel := context.WithTimeout(context.Background(), 15*time.Minute)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	ctx, cancel := context.WithTimeout(ctx, 15*time.Minute)
 	defer cancel()
-	state, err := os.MkdirTemp("", "kafkarecover-recovery-")
+	c, err := cluster.Open(cluster.Options{ID: sandboxID})
 	if err != nil {
 		return failed(err)
 	}
-	defer func() { _ = os.RemoveAll(state) }()
-	c, err := cluster.Up(ctx, cluster.Options{ID: sandboxID, State: state + "/cluster"})
-	if err != nil {
+	if err := c.Wipe(ctx); err != nil { // what a run left that was killed
+		return failed(err)
+	}
+	if c, err = cluster.Up(ctx, cluster.Options{ID: sandboxID}); err != nil {
 		return failed(err)
 	}
 	defer func() {
@@ -57,7 +62,14 @@ func run(m *testing.M) int {
 	if err := crds.Install(ctx, dyn, definitions); err != nil {
 		return failed(err)
 	}
-	return m.Run()
+	code := make(chan int, 1)
+	go func() { code <- m.Run() }()
+	select {
+	case result := <-code:
+		return result
+	case <-ctx.Done():
+		return failed(fmt.Errorf("interrupted, or too slow: %w", context.Cause(ctx)))
+	}
 }
 
 func failed(err error) int {

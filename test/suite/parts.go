@@ -24,6 +24,8 @@ type part struct {
 	// borrows wants one started for it.
 	cluster bool
 	borrows bool
+	// owns is the number of the sandbox the part starts for itself, to be ended when the part could not.
+	owns string
 	// verbose tells each test as it ends: for parts where one takes minutes.
 	verbose bool
 	timeout time.Duration
@@ -47,7 +49,7 @@ func allParts(tier string) []part {
 		},
 		{
 			name: "recovery", dir: "test/recovery", args: []string{"./..."}, covers: true, cluster: true, verbose: true,
-			timeout: 30 * time.Minute,
+			owns: "41", timeout: 30 * time.Minute,
 		},
 		{
 			name: "operator-cluster", dir: "test/operator", args: []string{"-tags", "cluster", "./..."}, cluster: true,
@@ -65,7 +67,7 @@ func allParts(tier string) []part {
 	}
 	e2e := part{
 		name: "e2e", dir: "test/e2e", args: []string{"./...", "-tier", tier}, cluster: true, verbose: true,
-		timeout: 40 * time.Minute,
+		owns: "7", timeout: 40 * time.Minute,
 	}
 	if tier == tierFull {
 		e2e.timeout = 4 * time.Hour

@@ -45,19 +45,19 @@ func (r *runner) goTest(ctx context.Context, p part) (count, error) {
 		return count{}, fmt.Errorf("find the module: %w", err)
 	}
 	env := append(os.Environ(), p.env...)
-	if p.borrows {
-		box, err := startSandbox(ctx, r.root, r.work)
-		if box != nil {
-			defer func() {
-				if err := box.end(ctx); err != nil {
-					r.problem("the cluster of %s could not be ended: %v", p.name, err)
-				}
-			}()
-		}
+	if p.borrows || p.owns != "" {
+		box, err := r.newSandbox(ctx, p.owns)
 		if err != nil {
 			return count{}, err
 		}
-		env = append(env, "TEST_KUBECONFIG="+box.kubeconfig)
+		// What a part owns it has ended itself, unless it was killed.
+		defer r.end(ctx, box, p)
+		if p.borrows {
+			if err := box.start(ctx); err != nil {
+				return count{}, err
+			}
+			env = append(env, "TEST_KUBECONFIG="+box.kubeconfig)
+		}
 	}
 	args := []string{"test", "-json", "-count=1", "-timeout", p.timeout.String()}
 	if p.race {
@@ -136,37 +136,62 @@ func (r result) verdict() string {
 	return "ok"
 }
 
-// sandboxID is the cluster of the parts that borrow one, apart from those that suites start for themselves.
-const sandboxID = "42"
+// borrowedID is the number of the cluster of parts that borrow one, apart from those that suites start for themselves.
+const borrowedID = "42"
 
-// sandbox is a Kubernetes cluster started for a part.
-type sandbox struct {
-	program, state string
-	kubeconfig     string
+// keepEnv is what test/e2e asks whether its sandbox is to stay.
+const keepEnv = "E2E_KEEP"
+
+func (r *runner) end(ctx context.Context, box *sandbox, p part) {
+	if p.owns != "" && os.Getenv(keepEnv) != "" {
+		return
+	}
+	if err := box.end(ctx); err != nil {
+		r.problem("the cluster of %s could not be ended: %v", p.name, err)
+	}
 }
 
-// startSandbox returns a sandbox that has to be ended as soon as it is not nil, also with an error.
-func startSandbox(ctx context.Context, root, work string) (*sandbox, error) {
-	box := &sandbox{program: filepath.Join(work, "sandbox"), state: filepath.Join(work, "cluster")}
+// sandbox is a Kubernetes cluster of a part.
+type sandbox struct {
+	program, id string
+	// state is where a borrowed one keeps its files; one of the part's own lies where sandboxes do.
+	state      string
+	kubeconfig string
+}
+
+// newSandbox builds the program that starts and ends sandboxes.
+func (r *runner) newSandbox(ctx context.Context, owned string) (*sandbox, error) {
+	box := &sandbox{program: filepath.Join(r.work, "sandbox"), id: owned}
+	if owned == "" {
+		box.id, box.state = borrowedID, filepath.Join(r.work, "cluster")
+	}
 	build := exec.CommandContext(ctx, "go", "build", "-o", box.program, "./cmd/sandbox")
-	build.Dir = filepath.Join(root, "test", "sandbox")
+	build.Dir = filepath.Join(r.root, "test", "sandbox")
 	if output, err := build.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("build the sandbox: %w\n%s", err, output)
 	}
-	if output, err := box.command(ctx, "up").CombinedOutput(); err != nil {
-		return box, fmt.Errorf("start a cluster: %w\n%s", err, output)
-	}
-	path, err := box.command(ctx, "kubeconfig").Output()
-	if err != nil {
-		return box, fmt.Errorf("find the cluster's kubeconfig: %w", err)
-	}
-	box.kubeconfig = strings.TrimSpace(string(path))
 	return box, nil
+}
+
+func (s *sandbox) start(ctx context.Context) error {
+	if output, err := s.command(ctx, "up").CombinedOutput(); err != nil {
+		return fmt.Errorf("start a cluster: %w\n%s", err, output)
+	}
+	path, err := s.command(ctx, "kubeconfig").Output()
+	if err != nil {
+		return fmt.Errorf("find the cluster's kubeconfig: %w", err)
+	}
+	s.kubeconfig = strings.TrimSpace(string(path))
+	return nil
 }
 
 // command runs apart from the terminal's signals, so that an interrupt does not break off what ends the cluster.
 func (s *sandbox) command(ctx context.Context, args ...string) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, s.program, append(args, "--id", sandboxID, "--state", s.state)...)
+	args = append(args, "--id", s.id)
+	if s.state != "" {
+		args = append(args, "--state", s.state)
+	}
+	cmd := exec.CommandContext(ctx, s.program, args...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = time.Minute
