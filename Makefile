@@ -21,6 +21,13 @@ demo: $(SUITE) ## Show a cluster lost and brought back, on a real Kubernetes clu
 	@$(SUITE) prepare
 	@cd test/demo && go build -o ../../$(BIN)/demo . && exec ../../$(BIN)/demo
 
+.PHONY: transcript
+transcript: $(SUITE) ## Run the demo, and put what it shows into README.md and docs/runbook.md
+	@$(SUITE) prepare
+	@cd test/demo && go build -o ../../$(BIN)/demo .
+	@$(BIN)/demo -no-color | tee $(BIN)/transcript.txt
+	@mv $(BIN)/transcript.txt docs/transcript.txt && go run ./internal/gen
+
 .PHONY: test
 test: $(SUITE) ## Run every test of the CI tier
 	@exec $(SUITE) run

@@ -54,10 +54,13 @@ func TestSchemaFollowsTheRulesOfEncodingJSON(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const want = `{"$schema":"https://json-schema.org/draft/2020-12/schema","title":"Sample","type":"object","properties":{` +
+	const want = `{"$schema":"https://json-schema.org/draft/2020-12/schema","title":"Sample","type":"object",` +
+		`"properties":{` +
 		`"apiVersion":{"type":"string","const":"kafkarecover/v1"},"kind":{"type":"string","const":"Sample"},` +
-		`"size":{"type":"integer"},"name":{"type":"string"},"mode":{"type":"string"},"when":{"type":"string","format":"date-time"},` +
-		`"bytes":{"type":"string","contentEncoding":"base64"},"list":{"type":["array","null"],"items":{"type":"string"}},` +
+		`"size":{"type":"integer"},"name":{"type":"string"},"mode":{"type":"string"},` +
+		`"when":{"type":"string","format":"date-time"},` +
+		`"bytes":{"type":"string","contentEncoding":"base64"},` +
+		`"list":{"type":["array","null"],"items":{"type":"string"}},` +
 		`"map":{"type":"object","additionalProperties":{"type":"integer","minimum":0}},` +
 		`"maybe":{"type":["boolean","null"]},"tree":{"anyOf":[{"$ref":"#/$defs/gen.tree"},{"type":"null"}]},"any":{}},` +
 		`"required":["apiVersion","kind","size","name","when","list","maybe","tree"],` +
@@ -159,7 +162,7 @@ func TestFenceHoldsAnyText(t *testing.T) {
 }
 
 func TestCheckNamesWhatIsStale(t *testing.T) {
-	dir := t.TempDir()
+	dir := filepath.Join(t.TempDir(), "docs")
 	docs := files{"commands/a.md": []byte("a"), "schema/B.json": []byte("b"), "schema.md": []byte("c")}
 	if err := docs.check(dir); err == nil {
 		t.Error("nothing there, and fresh")
@@ -197,6 +200,23 @@ func TestEveryCommandHasAPageAndEveryShellAScript(t *testing.T) {
 	} {
 		if info, err := os.Stat(filepath.Join(dir, name)); err != nil || info.Size() == 0 {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestIncludePutsTheTranscriptBetweenItsMarkers(t *testing.T) {
+	const page = "before\n" + markerBefore + "old\n" + markerAfter + "\nafter\n"
+	const want = "before\n" + markerBefore + "\n```text\n$ scan\n```\n\n" + markerAfter + "\nafter\n"
+	got, err := include(page, "$ scan\n")
+	if err != nil || got != want {
+		t.Errorf("include: %q, %v", got, err)
+	}
+	if again, err := include(got, "$ scan\n"); err != nil || again != want {
+		t.Errorf("include once more: %q, %v", again, err)
+	}
+	for _, page := range []string{"no marker", markerBefore + "no end", markerAfter + markerBefore} {
+		if _, err := include(page, "x"); err == nil {
+			t.Errorf("a page without both markers was filled: %q", page)
 		}
 	}
 }

@@ -8,6 +8,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"flag"
 	"fmt"
 	"io/fs"
@@ -46,10 +47,17 @@ func run(root string, check bool, man, completions string) error {
 	if err != nil {
 		return err
 	}
-	if check {
-		return docs.check(filepath.Join(root, "docs"))
+	included, err := included(root)
+	if err != nil {
+		return err
 	}
-	return docs.write(filepath.Join(root, "docs"))
+	if check {
+		return errors.Join(docs.check(filepath.Join(root, "docs")), included.check(root))
+	}
+	if err := docs.write(filepath.Join(root, "docs")); err != nil {
+		return err
+	}
+	return included.write(root)
 }
 
 // files are contents by path, relative and with slashes.
@@ -177,12 +185,18 @@ func (f files) check(dir string) error {
 		return nil
 	}
 	slices.Sort(stale)
-	return fmt.Errorf("docs/%s: stale; run make generate", strings.Join(stale, ", docs/"))
+	for i, name := range stale {
+		stale[i] = filepath.Join(filepath.Base(dir), filepath.FromSlash(name))
+	}
+	return fmt.Errorf("%s: stale; run make generate", strings.Join(stale, ", "))
 }
 
 func (f files) leftOver(dir string) ([]string, error) {
 	var left []string
 	for _, sub := range owned() {
+		if !f.below(sub) {
+			continue
+		}
 		entries, err := os.ReadDir(filepath.Join(dir, sub))
 		if os.IsNotExist(err) {
 			continue
@@ -197,4 +211,14 @@ func (f files) leftOver(dir string) ([]string, error) {
 		}
 	}
 	return left, nil
+}
+
+// below tells whether any of the files lies in a directory: one that none does is somebody else's.
+func (f files) below(dir string) bool {
+	for name := range f {
+		if strings.HasPrefix(name, dir+"/") {
+			return true
+		}
+	}
+	return false
 }
