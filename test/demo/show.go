@@ -37,7 +37,7 @@ func (s *show) play(ctx context.Context) error {
 		play  func(context.Context) error
 	}{
 		{"The kafkarecover program, built from this checkout", s.build},
-		{"An operator (a double of Strimzi's) and a Kafka cluster: 3 controllers, 3 brokers with two volumes each", s.cluster},
+		{"An operator (a double of Strimzi's) and Kafka: 3 controllers, 3 brokers with two volumes each", s.cluster},
 		{fmt.Sprintf("%d messages, and a consumer group that has read half of them", messages), s.produce},
 		{"The accident: the custom resources are deleted", s.accident},
 		{"Everybody's first idea: apply them again", s.again},
@@ -70,7 +70,8 @@ func (s *show) cluster(ctx context.Context) error {
 	if err := s.world.Namespace(ctx, namespace, nil); err != nil {
 		return err
 	}
-	if err := s.world.InstallOperator(ctx, namespace, ground.Operator{Timeout: time.Minute, Interval: 30 * time.Second}); err != nil {
+	operator := ground.Operator{Timeout: time.Minute, Interval: 30 * time.Second}
+	if err := s.world.InstallOperator(ctx, namespace, operator); err != nil {
 		return err
 	}
 	if err := s.kafka.Volumes(ctx, 0); err != nil {

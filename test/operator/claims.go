@@ -59,7 +59,8 @@ func (r *reconciliation) reconcileClaims(ctx context.Context) error {
 func desiredClaim(n node, v storageVolume, namespace string) (*corev1.PersistentVolumeClaim, error) {
 	size, err := resource.ParseQuantity(v.size)
 	if err != nil {
-		return nil, failf("InvalidResourceException", "the size %q of a volume of pool %s is no quantity", v.size, n.pool.name)
+		return nil, failf("InvalidResourceException", "the size %q of a volume of pool %s is no quantity",
+			v.size, n.pool.name)
 	}
 	mode := corev1.PersistentVolumeFilesystem
 	object := &corev1.PersistentVolumeClaim{

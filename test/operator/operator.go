@@ -70,7 +70,7 @@ func servedVersion(client discovery.DiscoveryInterface) (string, error) {
 			}
 		}
 	}
-	return "", fmt.Errorf("the cluster serves no resource kafkas of group %s; install Strimzi's resource definitions first",
+	return "", fmt.Errorf("the cluster serves no resource kafkas of group %s; install Strimzi's definitions first",
 		groupKafka)
 }
 

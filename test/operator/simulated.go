@@ -239,7 +239,8 @@ func formatDir(dir, shown, clusterID, nodeID string) error {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			return err
 		}
-		content := fmt.Sprintf("#\n#\ncluster.id=%s\ndirectory.id=%s\nnode.id=%s\nversion=1\n", clusterID, directoryID, nodeID)
+		content := fmt.Sprintf("#\n#\ncluster.id=%s\ndirectory.id=%s\nnode.id=%s\nversion=1\n",
+			clusterID, directoryID, nodeID)
 		return os.WriteFile(file, []byte(content), 0o644)
 	}
 	if err != nil {
@@ -247,7 +248,8 @@ func formatDir(dir, shown, clusterID, nodeID string) error {
 	}
 	found := parseProperties(string(raw))
 	if found["cluster.id"] != clusterID {
-		return fmt.Errorf("Invalid cluster.id in: %s/meta.properties. Expected %s, but read %s", //nolint:staticcheck // Kafka's words
+		//nolint:staticcheck // Kafka's words
+		return fmt.Errorf("Invalid cluster.id in: %s/meta.properties. Expected %s, but read %s",
 			shown, clusterID, found["cluster.id"])
 	}
 	if found["node.id"] != nodeID {

@@ -10,7 +10,9 @@ import (
 	"k8s.io/client-go/tools/cache"
 )
 
-var podsResource = schema.GroupVersionResource{Version: "v1", Resource: "pods"}
+func podsResource() schema.GroupVersionResource {
+	return schema.GroupVersionResource{Version: "v1", Resource: "pods"}
+}
 
 // watch starts the informers. Every event of a Kafka resource causes a reconcile, its status changes included; events
 // of a node pool do so when its Kafka resource exists; events of pod sets and pods go to the pod set controller.
@@ -23,9 +25,9 @@ func (o *Operator) watch(ctx context.Context) error {
 				o.start(func() { o.event(ctx, keyOf(object), "watch") })
 				sets.clusterChanged(ctx, keyOf(object))
 			},
-			o.at.pools:   func(object *unstructured.Unstructured) { o.start(func() { o.poolEvent(ctx, object) }) },
-			o.at.podSets: func(object *unstructured.Unstructured) { sets.changed(keyOf(object)) },
-			podsResource: func(object *unstructured.Unstructured) { sets.podChanged(object) },
+			o.at.pools:     func(object *unstructured.Unstructured) { o.start(func() { o.poolEvent(ctx, object) }) },
+			o.at.podSets:   func(object *unstructured.Unstructured) { sets.changed(keyOf(object)) },
+			podsResource(): func(object *unstructured.Unstructured) { sets.podChanged(object) },
 		}
 		for gvr, handle := range handlers {
 			if err := on(factory.ForResource(gvr).Informer(), handle); err != nil {

@@ -145,18 +145,6 @@ func (k *Kafka) Create(ctx context.Context, paused bool) error {
 	return k.ApplyYAML(ctx, k.Namespace, k.Manifests(paused))
 }
 
-func (k *Kafka) objects(ctx context.Context, kind string) ([]unstructured.Unstructured, error) {
-	resource, err := k.resource("kafka.strimzi.io/"+k.apiVersion(), kind, k.Namespace)
-	if err != nil {
-		return nil, err
-	}
-	list, err := resource.List(ctx, metav1.ListOptions{})
-	if err != nil {
-		return nil, fmt.Errorf("list %s: %w", kind, err)
-	}
-	return list.Items, nil
-}
-
 // Delete deletes the Kafka resource and its pools, as kubectl delete does, and waits until their pods are gone. The
 // claims stay: their deleteClaim is false.
 func (k *Kafka) Delete(ctx context.Context) error {

@@ -70,7 +70,8 @@ func (k *Kafka) Produce(ctx context.Context, messages int) error {
 	for i := range messages {
 		fmt.Fprintf(&text, "order %06d of the day before\n", i)
 	}
-	_, err = k.kafkaProgram(ctx, text.String(), "kafka-console-producer.sh", "--bootstrap-server", server, "--topic", Topic)
+	_, err = k.kafkaProgram(ctx, text.String(), "kafka-console-producer.sh", "--bootstrap-server", server,
+		"--topic", Topic)
 	if err != nil {
 		return fmt.Errorf("write messages: %w", err)
 	}

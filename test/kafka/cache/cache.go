@@ -83,9 +83,9 @@ func (e Entry) Path(names ...string) string {
 	return filepath.Join(append([]string{e.Dir}, names...)...)
 }
 
-// Ensure returns the entry, making it when it is not there whole. make fills an empty directory; it runs in one process
+// Ensure returns the entry, making it when it is not there whole. produce fills an empty directory; it runs in one process
 // at a time for one entry.
-func (s Store) Ensure(ctx context.Context, k *Key, make func(ctx context.Context, dir string) error) (Entry, error) {
+func (s Store) Ensure(ctx context.Context, k *Key, produce func(ctx context.Context, dir string) error) (Entry, error) {
 	final := filepath.Join(s.Dir, k.name())
 	if entry, err := open(final); err == nil {
 		return entry, nil
@@ -103,7 +103,7 @@ func (s Store) Ensure(ctx context.Context, k *Key, make func(ctx context.Context
 	}
 	started := time.Now()
 	s.say("making %s", k.kind)
-	if err := s.fill(ctx, final, make); err != nil {
+	if err := s.fill(ctx, final, produce); err != nil {
 		return Entry{}, err
 	}
 	s.say("made %s in %s", k.kind, time.Since(started).Round(100*time.Millisecond))
@@ -117,7 +117,7 @@ func (s Store) say(format string, args ...any) {
 }
 
 // fill makes the entry beside its final name and renames it.
-func (s Store) fill(ctx context.Context, final string, make func(context.Context, string) error) error {
+func (s Store) fill(ctx context.Context, final string, produce func(context.Context, string) error) error {
 	temp, err := os.MkdirTemp(s.Dir, ".making-*")
 	if err != nil {
 		return fmt.Errorf("make a cache entry: %w", err)
@@ -126,7 +126,7 @@ func (s Store) fill(ctx context.Context, final string, make func(context.Context
 	if err := os.Chmod(temp, 0o755); err != nil {
 		return fmt.Errorf("make a cache entry: %w", err)
 	}
-	if err := make(ctx, temp); err != nil {
+	if err := produce(ctx, temp); err != nil {
 		return err
 	}
 	if err := seal(temp); err != nil {

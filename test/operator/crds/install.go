@@ -13,8 +13,10 @@ import (
 	"k8s.io/client-go/dynamic"
 )
 
-var definitions = schema.GroupVersionResource{
-	Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions",
+func definitions() schema.GroupVersionResource {
+	return schema.GroupVersionResource{
+		Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions",
+	}
 }
 
 // Install applies the definitions and waits until the cluster serves them.
@@ -25,7 +27,7 @@ func Install(ctx context.Context, client dynamic.Interface, objects []*unstructu
 		if err != nil {
 			return fmt.Errorf("install %q: %w", object.GetName(), err)
 		}
-		_, err = client.Resource(definitions).Patch(ctx, object.GetName(), types.ApplyPatchType, body,
+		_, err = client.Resource(definitions()).Patch(ctx, object.GetName(), types.ApplyPatchType, body,
 			metav1.PatchOptions{FieldManager: "crds", Force: &force})
 		if err != nil {
 			return fmt.Errorf("install %q: %w", object.GetName(), err)
@@ -41,7 +43,7 @@ func Install(ctx context.Context, client dynamic.Interface, objects []*unstructu
 
 func established(ctx context.Context, client dynamic.Interface, name string) error {
 	for {
-		found, err := client.Resource(definitions).Get(ctx, name, metav1.GetOptions{})
+		found, err := client.Resource(definitions()).Get(ctx, name, metav1.GetOptions{})
 		if err != nil {
 			return fmt.Errorf("wait for %q: %w", name, err)
 		}

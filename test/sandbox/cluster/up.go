@@ -86,8 +86,8 @@ func (c *Cluster) reuse(ctx context.Context) (done bool, err error) {
 	}
 	if s.Nodes != c.options.Nodes || s.ProxyMode != c.options.ProxyMode ||
 		!slices.Equal(s.APIServerArgs, c.options.APIServerArgs) {
-		return false, fmt.Errorf("cluster %d runs with other settings (%d nodes, proxy mode %s, API server arguments %q): %w; "+
-			"take it down first", c.layout.ID, s.Nodes, s.ProxyMode, s.APIServerArgs, ErrForeign)
+		return false, fmt.Errorf("cluster %d runs with other settings (%d nodes, proxy mode %s, API server arguments %q): "+
+			"%w; take it down first", c.layout.ID, s.Nodes, s.ProxyMode, s.APIServerArgs, ErrForeign)
 	}
 	status, err := c.Status(ctx)
 	if err != nil {

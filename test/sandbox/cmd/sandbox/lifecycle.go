@@ -42,7 +42,8 @@ left alone; one that crashed is cleaned up and started again.`,
 	}
 	flags := cmd.Flags()
 	flags.IntVar(&c.Nodes, "nodes", 1, fmt.Sprintf("number of nodes, 1 to %d", layout.MaxNodes))
-	flags.StringArrayVar(&c.Images, "image", nil, "image archive, or directory of *.tar, to import into every node (repeatable)")
+	flags.StringArrayVar(&c.Images, "image", nil,
+		"image archive, or directory of *.tar, to import into every node (repeatable)")
 	flags.StringArrayVar(&c.APIServerArgs, "apiserver-arg", nil, "argument to append to kube-apiserver's (repeatable)")
 	flags.StringVar(&c.ProxyMode, "proxy-mode", "iptables", "kube-proxy's mode: iptables or nftables")
 	return cmd

@@ -101,7 +101,8 @@ EXIT STATUS
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	flags := root.PersistentFlags()
 	flags.IntVar(&c.ID, "id", 0, "number of the cluster, 0 to 255")
-	flags.StringVar(&c.State, "state", "", "directory of everything the cluster writes\n(default ~/.local/state/kafkarecover/sandbox/<id>)")
+	flags.StringVar(&c.State, "state", "",
+		"directory of everything the cluster writes\n(default ~/.local/state/kafkarecover/sandbox/<id>)")
 	flags.StringVar(&c.Source, "source", "", "directory test/sandbox (default: where this program was compiled from)")
 	root.AddCommand(
 		newUp(c), newDown(c), newBuild(c), newStatus(c), newKubeconfig(c),

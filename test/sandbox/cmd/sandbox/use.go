@@ -111,7 +111,8 @@ and in the nodes; all nodes share them, only node affinity ties a volume to one.
 	flags.StringVar(&v.Class, "class", "local", "storage class")
 	flags.StringVar(&v.Size, "size", "1Gi", "capacity to claim; nothing enforces it")
 	flags.StringVar(&v.Node, "node", "node-0", "node the volumes are tied to")
-	flags.StringVar(&v.ReclaimPolicy, "reclaim", "Retain", "reclaim policy; nothing removes local volumes, with Delete they become Failed")
+	flags.StringVar(&v.ReclaimPolicy, "reclaim", "Retain",
+		"reclaim policy; nothing removes local volumes, with Delete they become Failed")
 	flags.StringSliceVar(&v.AccessModes, "access-mode", []string{"ReadWriteOnce"}, "access modes")
 	outputFlag(create, &output)
 	volumes := &cobra.Command{Use: "volumes", Short: "Make volumes of class local", Args: positional(cobra.NoArgs)}
