@@ -83,8 +83,8 @@ func (e Entry) Path(names ...string) string {
 	return filepath.Join(append([]string{e.Dir}, names...)...)
 }
 
-// Ensure returns the entry, making it when it is not there whole. produce fills an empty directory; it runs in one process
-// at a time for one entry.
+// Ensure returns the entry, making it when it is not there whole. produce fills an empty directory; it runs in one
+// process at a time for one entry.
 func (s Store) Ensure(ctx context.Context, k *Key, produce func(ctx context.Context, dir string) error) (Entry, error) {
 	final := filepath.Join(s.Dir, k.name())
 	if entry, err := open(final); err == nil {

@@ -38,7 +38,9 @@ const pom = `<project xmlns="http://maven.apache.org/POM/4.0.0">
   <groupId>local</groupId><artifactId>crds</artifactId><version>1</version><packaging>pom</packaging>
   <dependencies>
     <dependency><groupId>io.strimzi</groupId><artifactId>api</artifactId><version>0.49.1</version></dependency>
-    <dependency><groupId>io.strimzi</groupId><artifactId>crd-generator</artifactId><version>0.45.0</version></dependency>
+    <dependency>
+      <groupId>io.strimzi</groupId><artifactId>crd-generator</artifactId><version>0.45.0</version>
+    </dependency>
   </dependencies>
 </project>
 `

@@ -45,7 +45,8 @@ func parse(args []string) (arguments, error) {
 	flags.StringVar(&a.kubeconfig, "kubeconfig", os.Getenv("KUBECONFIG"), "kubeconfig file; empty inside a cluster")
 	flags.StringVar(&a.namespaces, "namespace", env("STRIMZI_NAMESPACE", "*"), "namespaces watched, by comma; * for all")
 	flags.StringVar(&a.images, "image", os.Getenv("STRIMZI_KAFKA_IMAGES"), "Kafka images as version=image …")
-	flags.StringVar(&a.version, "version", env("DOUBLE_STRIMZI_VERSION", operator.DefaultVersion), "Strimzi release played")
+	flags.StringVar(&a.version, "version", env("DOUBLE_STRIMZI_VERSION", operator.DefaultVersion),
+		"Strimzi release played")
 	flags.DurationVar(&a.timeout, "operation-timeout",
 		milliseconds("STRIMZI_OPERATION_TIMEOUT_MS", operator.DefaultOperationTimeout), "bound of each wait")
 	flags.DurationVar(&a.interval, "interval",
