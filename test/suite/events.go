@@ -110,8 +110,9 @@ func (r *reader) endPackage(e event, output string) {
 		r.count.failed++
 		r.unfinished(e.Package)
 		fmt.Fprint(r.out, output)
-	case failed || !strings.Contains(output, "[no test files]"):
-		fmt.Fprint(r.out, lastLine(output))
+	case failed || strings.HasPrefix(lastLine(output), "ok"): // packages without tests are not told
+		line, _, _ := strings.Cut(lastLine(output), "\tcoverage:") // of one package's tests alone; summed up later
+		fmt.Fprintln(r.out, strings.TrimRight(line, "\n"))
 	}
 }
 

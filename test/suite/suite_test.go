@@ -49,6 +49,22 @@ func TestReaderTellsEachTestWhereOneTakesMinutes(t *testing.T) {
 	}
 }
 
+func TestReaderTellsPackagesWithTestsOnly(t *testing.T) {
+	const events = `{"Action":"output","Package":"p","Output":"?   \tp\t[no test files]\n"}
+{"Action":"skip","Package":"p","Elapsed":0}
+{"Action":"output","Package":"q","Output":"\tq\t\tcoverage: 0.0% of statements\n"}
+{"Action":"pass","Package":"q","Elapsed":0}
+{"Action":"output","Package":"r","Output":"PASS\n"}
+{"Action":"output","Package":"r","Output":"ok  \tr\t0.1s\tcoverage: 1.0% of statements in m/...\n"}
+{"Action":"pass","Package":"r","Elapsed":0.1}
+`
+	var out bytes.Buffer
+	counted, err := newReader(&out, false).read(strings.NewReader(events))
+	if err != nil || counted != (count{}) || out.String() != "ok  \tr\t0.1s\n" {
+		t.Errorf("printed %q, counted %v, %v", out.String(), counted, err)
+	}
+}
+
 func TestReaderCountsAPackageThatFailsWithoutATest(t *testing.T) {
 	for name, events := range map[string]string{
 		"a build": `{"ImportPath":"p","Action":"build-output","Output":"p.go:1: syntax error\n"}
