@@ -106,11 +106,6 @@ func TestAClusterThatIsTakenDownLeavesNothing(t *testing.T) {
 	if _, err := os.Stat(state); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("the state directory is left: %v", err)
 	}
-	address := strings.TrimPrefix(c.Server(), "https://")
-	if connection, err := net.DialTimeout("tcp", address, 2*time.Second); err == nil {
-		_ = connection.Close()
-		t.Errorf("something still listens on %s", address)
-	}
 }
 
 func TestADirectoryOfSomethingElseIsLeftAlone(t *testing.T) {
