@@ -118,7 +118,8 @@ func partitionRules() []entry {
 			Why: "Brokers carry out at start what the log says was deleted. The Topic Operator writes such deletions when " +
 				"KafkaTopics are deleted with a namespace.",
 			Source: "Kafka: BrokerMetadataPublisher, LogManager.deleteLogs; Strimzi: BatchingTopicController",
-			Remedy: "copy or snapshot the volumes first if the data may be wanted; then accept it",
+			Remedy: "copy or snapshot the volumes first if the data may be wanted; then accept it with " +
+				"--accept pending-deletion=SUBJECT",
 		}, judgePendingDeletion},
 		{Rule{
 			ID: "stray-directories", Severity: Warning,

@@ -9,6 +9,9 @@ import (
 // narrowestWrap keeps words readable where the terminal is absurdly narrow; the line is then too long.
 const narrowestWrap = 20
 
+// bulletWidth is how wide what begins a line may be to have a long word beside it and not below it.
+const bulletWidth = 2
+
 func textWidth(s string) int { return twwidth.Width(s) }
 
 // wrapText breaks text at spaces so that no line is wider than width; a longer word is cut. Width 0 means no limit.
@@ -40,11 +43,16 @@ func wrapLine(line string, width int) []string {
 	}
 	for _, word := range strings.Fields(line) {
 		for textWidth(word) > width { // a path or an ID that is longer than the column
-			if used > 0 {
+			if used > bulletWidth {
 				flush()
 			}
-			head, tail := cut(word, width)
-			lines = append(lines, head)
+			if used > 0 {
+				current.WriteByte(' ')
+				used++
+			}
+			head, tail := cut(word, width-used)
+			current.WriteString(head)
+			flush()
 			word = tail
 		}
 		if used > 0 && used+1+textWidth(word) > width {
