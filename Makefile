@@ -26,7 +26,8 @@ transcript: $(SUITE) ## Run the demo, and put what it shows into README.md and d
 	@$(SUITE) prepare
 	@cd test/demo && go build -o ../../$(BIN)/demo .
 	@$(BIN)/demo -no-color | tee $(BIN)/transcript.txt
-	@mv $(BIN)/transcript.txt docs/transcript.txt && go run ./internal/gen
+	@sed -e 's|/tmp/kafkarecover-ground-[0-9]*/home/state|~/.local/state|g' -e 's|/tmp/kafkarecover-ground-[0-9]*/||g' \
+	  -e "s|$$HOME/|~/|g" $(BIN)/transcript.txt >docs/transcript.txt && go run ./internal/gen
 
 .PHONY: test
 test: $(SUITE) ## Run every test of the CI tier

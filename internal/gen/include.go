@@ -33,13 +33,25 @@ func included(root string) (files, error) {
 		if err != nil {
 			return nil, fmt.Errorf("include the transcript: %w", err)
 		}
-		filled, err := include(string(content), string(text))
+		shown := string(text)
+		if page == "README.md" {
+			shown = ending(shown)
+		}
+		filled, err := include(string(content), shown)
 		if err != nil {
 			return nil, fmt.Errorf("include the transcript in %q: %w", page, err)
 		}
 		out[page] = []byte(filled)
 	}
 	return out, nil
+}
+
+// ending is the part of a transcript that shows the program: from the act after the sixth on.
+func ending(text string) string {
+	if i := strings.Index(text, "\n7. "); i >= 0 {
+		return text[i+1:]
+	}
+	return text
 }
 
 // include puts text as a block between the markers of a page.

@@ -145,12 +145,15 @@ func (p *pauser) same(u *unstructured.Unstructured) error {
 	return nil
 }
 
+// pausedText is what is said of a status that an operator's paused path has written.
+const pausedText = strimzi.ConditionPaused
+
 func statusText(k *strimzi.Kafka) string {
 	switch {
 	case k.Status.HasMarker():
 		return "the marker, not answered yet"
 	case k.Status.IsPaused():
-		return "ReconciliationPaused"
+		return pausedText
 	case k.Status.Condition(strimzi.ConditionReady) != nil:
 		return "Ready, by a reconcile that was under way"
 	}

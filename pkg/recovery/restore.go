@@ -125,7 +125,7 @@ func (r *run) busyText(seen string) string {
 	for _, o := range r.before.Cluster.Operators {
 		longest = max(longest, o.OperationTimeout)
 	}
-	if longest == 0 || r.pausing.IsZero() {
+	if longest == 0 || r.pausing.IsZero() || seen == pausedText {
 		return seen
 	}
 	return fmt.Sprintf("%s; a reconcile in flight can keep the operator busy for its operation timeout of %s, until %s",
