@@ -13,7 +13,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kafkarecover/kafkarecover/pkg/exitcode"
+	"github.com/kafkarecover/kafkarecover/pkg/kraft/logdir"
 	"github.com/kafkarecover/kafkarecover/pkg/kraft/metadata"
+	"github.com/kafkarecover/kafkarecover/pkg/kraft/metadata/quorum"
 	"github.com/kafkarecover/kafkarecover/pkg/volume"
 )
 
@@ -220,16 +222,56 @@ func (s *metadataSource) allFiles() ([]metadataFile, error) {
 	return out, nil
 }
 
-// single reads the image of the one log or file named. Several logs are not chosen between.
+// single reads the image of the log or file named. Of several copies of one cluster's log it takes the newest, by the
+// order Kafka elects leaders in, and says so in the title; logs of several clusters are not chosen between.
 func (s *metadataSource) single(until int64) (*metadata.Image, string, error) {
+	opts := metadata.ReadOptions{Until: until}
 	switch {
 	case len(s.files) == 1 && len(s.logs) == 0:
-		im, err := metadata.ReadFile(s.files[0].fsys, s.files[0].name, metadata.ReadOptions{Until: until})
+		im, err := metadata.ReadFile(s.files[0].fsys, s.files[0].name, opts)
 		return im, s.files[0].Title, err
 	case len(s.logs) == 1 && len(s.files) == 0:
-		im, err := metadata.ReadImage(s.logs[0].fsys, s.logs[0].dir, metadata.ReadOptions{Until: until})
+		im, err := metadata.ReadImage(s.logs[0].fsys, s.logs[0].dir, opts)
 		return im, s.logs[0].Title, err
+	case len(s.files) == 0:
+		l, err := s.newest()
+		if err != nil {
+			return nil, "", err
+		}
+		im, err := metadata.ReadImage(l.fsys, l.dir, opts)
+		return im, fmt.Sprintf("%s (the newest of %d copies)", l.Title, len(s.logs)), err
 	}
+	return nil, "", s.severalError("several files were named")
+}
+
+// newest is the log that reaches farthest, by epoch and offset.
+func (s *metadataSource) newest() (*metadataLog, error) {
+	var copies []quorum.Copy
+	byName := map[string]*metadataLog{}
+	for i := range s.logs {
+		l := &s.logs[i]
+		dir, err := fs.Sub(l.fsys, path.Dir(l.dir))
+		if err != nil {
+			return nil, fmt.Errorf("open %q: %w", l.Title, err)
+		}
+		contents, err := logdir.Read(dir, logdir.Options{})
+		if err != nil {
+			return nil, fmt.Errorf("read %q: %w", l.Title, err)
+		}
+		copies = append(copies, quorum.FromContents(l.Title, contents)...)
+		byName[l.Title] = l
+	}
+	q := quorum.Judge(copies)
+	if len(q.ClusterIDs) > 1 {
+		return nil, s.severalError("they are of clusters " + strings.Join(q.ClusterIDs, ", "))
+	}
+	if q.Newest < 0 || byName[q.Copies[q.Newest].Name] == nil {
+		return nil, s.severalError("none can be said to be the newest")
+	}
+	return byName[q.Copies[q.Newest].Name], nil
+}
+
+func (s *metadataSource) severalError(why string) error {
 	names := make([]string, 0, len(s.logs)+len(s.files))
 	for _, l := range s.logs {
 		names = append(names, l.Title)
@@ -237,9 +279,8 @@ func (s *metadataSource) single(until int64) (*metadata.Image, string, error) {
 	for _, file := range s.files {
 		names = append(names, file.Title)
 	}
-	return nil, "", exitcode.With(exitcode.Refused, fmt.Errorf(
-		"%d metadata logs were found and none is chosen for you; name one with --dir:\n%s",
-		len(names), strings.Join(names, "\n")))
+	return exitcode.With(exitcode.Refused, fmt.Errorf("%d metadata logs were found, %s, and none is chosen for you; "+
+		"name one with --dir:\n%s", len(names), why, strings.Join(names, "\n")))
 }
 
 // tell reports what was wrong with an image and returns the error that makes the run incomplete.
