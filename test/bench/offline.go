@@ -149,9 +149,8 @@ func (g *ground) offline() []comparison {
 			goal: goal{wall: 0.7, bytes: fortyMiB},
 		},
 		{
-			// What one screen says of a whole cluster; of copies that several volumes hold, one is named by the person.
-			name: "summary of a controller's volume", ours: "kafkarecover metadata summary --dir VOLUME", theirs: kubectl,
-			runTheirs: client, runOurs: command(nil, g.tool, "metadata", "summary", "--dir", g.controller()),
+			name: "summary of nine volumes", ours: "kafkarecover metadata summary --dir volumes", theirs: kubectl,
+			runTheirs: client, runOurs: command(nil, g.tool, "metadata", "summary", "--dir", g.volumes),
 			goal: goal{wall: 1.2},
 		},
 		{
