@@ -207,6 +207,44 @@ func TestOneVolumeOfAnotherClusterIsRefusedUntilItIsGivenUp(t *testing.T) {
 	}
 }
 
+// A volume that is given up counts as lost: its broker is in sync with data it no longer has, which has to be accepted on
+// its own, and the plan names it.
+func TestAVolumeThatIsGivenUpCountsAsLostAndIsNamed(t *testing.T) {
+	t.Parallel()
+	claim := "data-1-my-cluster-broker-2"
+	g := newGround(t, func(disks string) {
+		replaceIn(t, filepath.Join(disks, claim, "kafka-log2", "meta.properties"), clusterID, "5L6g3nShT-eMCtK--X86sw")
+	})
+	g.kafka(map[string]string{pauseAnnotation: "true"})
+	for name, choose := range map[string]func(*recovery.Request){
+		"--exclude":    func(r *recovery.Request) { r.Exclude = []string{claim} },
+		"--cluster-id": func(r *recovery.Request) { r.ClusterID = clusterID },
+	} {
+		plan := func(accepts ...finding.Lift) *recovery.Result {
+			result, err := g.restore(func(r *recovery.Request, _ *recovery.Deps) {
+				r.DryRun, r.Accept = recovery.DryRunClient, append(r.Accept, accepts...)
+				choose(r)
+			})
+			if err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			return result
+		}
+		refused := plan()
+		if refused.Outcome != recovery.OutcomeRefused || len(refused.Refusals) != 1 ||
+			refused.Refusals[0].Rule != "empty-broker-in-isr" || refused.Refusals[0].Subject != "node/2" {
+			t.Errorf("%s: broker 2 alone lost something: %s %+v", name, refused.Outcome, refused.Refusals)
+		}
+		planned := plan(finding.Lift{Rule: "empty-broker-in-isr", Subject: "node/2"})
+		if planned.Outcome != recovery.OutcomePlanned || planned.ClusterID != clusterID {
+			t.Fatalf("%s: %s %s %+v", name, planned.Outcome, planned.ClusterID, planned.Refusals)
+		}
+		if excluded := strings.Join(planned.Plan.Excluded, "\n"); !strings.Contains(excluded, claim) {
+			t.Errorf("%s: the plan must name what was given up: %q", name, excluded)
+		}
+	}
+}
+
 func TestADryRunChangesNothing(t *testing.T) {
 	t.Parallel()
 	for _, mode := range []recovery.DryRun{recovery.DryRunClient, recovery.DryRunServer} {
