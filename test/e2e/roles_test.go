@@ -35,13 +35,13 @@ func (s *story) as(account string, roles ...string) string {
 		if strings.Contains(text, "kind: ClusterRole\n") {
 			kind, binding = "ClusterRole", "ClusterRoleBinding"
 		}
-		s.must(s.ApplyYAML(s.ctx, s.Namespace, strings.NewReplacer("BINDING", binding, "KIND", kind, "NAME", name,
-			"NAMESPACE", s.Namespace, "ACCOUNT", account).Replace(`
+		s.must(s.ApplyYAML(s.ctx, s.Namespace, strings.NewReplacer("BINDING", binding, "KIND", kind, "SPACE", s.Namespace,
+			"NAME", name, "ACCOUNT", account).Replace(`
 apiVersion: rbac.authorization.k8s.io/v1
 kind: BINDING
 metadata: {name: NAME}
 roleRef: {apiGroup: rbac.authorization.k8s.io, kind: KIND, name: NAME}
-subjects: [{kind: ServiceAccount, name: ACCOUNT, namespace: NAMESPACE}]
+subjects: [{kind: ServiceAccount, name: ACCOUNT, namespace: SPACE}]
 `)))
 	}
 	token, err := s.Client.CoreV1().ServiceAccounts(s.Namespace).CreateToken(s.ctx, account,

@@ -41,6 +41,7 @@ func runs(t *testing.T) []run {
 	empty := t.TempDir()
 	return []run{
 		{"Version", []string{"version"}, exitcode.OK},
+		{"Rules", []string{"explain"}, exitcode.OK},
 		{"MetadataSummary", []string{"metadata", "summary", "--dir", volume}, exitcode.OK},
 		{"MetadataSummary", []string{"metadata", "summary", snapshot}, exitcode.OK},
 		{"MetadataTopics", []string{"metadata", "topics", "--dir", volume}, exitcode.OK},
