@@ -82,8 +82,10 @@ type place struct {
 	newest   time.Time
 }
 
-// count adds a file to the place and to all it lies in.
+// count adds a file to the place and to all it lies in. Times are whole seconds: through a pod no more is told, and the
+// same volume must look the same from everywhere.
 func (p *place) count(size int64, modified time.Time) {
+	modified = modified.Truncate(time.Second)
 	for ; p != nil; p = p.parent {
 		p.bytes += size
 		if modified.After(p.newest) {

@@ -14,7 +14,7 @@ type Contents struct {
 	Other []string `json:"other,omitempty"`
 	// UsedBytes is the sum of file sizes seen on the volume (apparent size, not blocks).
 	UsedBytes int64 `json:"usedBytes"`
-	// Newest is the newest modification time of any file seen; zero when there is none.
+	// Newest is the newest modification time of any file seen, in whole seconds; zero when there is none.
 	Newest time.Time `json:"newest,omitzero"`
 	// Problems are what could not be read or was refused (limits, links), each located. A volume with problems is
 	// not a volume that was proven empty.
