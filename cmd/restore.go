@@ -191,8 +191,14 @@ type restorePlan struct {
 // Table implements output.Tabler.
 func (p *restorePlan) Table(wide bool) output.Document {
 	doc := p.plan.Table(wide)
-	if len(p.findings) > 0 {
-		doc = append(doc, show.Section("Findings", p.findings, false))
+	var told []finding.Finding
+	for _, f := range p.findings {
+		if f.Severity.AtLeast(finding.Warning) { // notes would push the plan off the screen
+			told = append(told, f)
+		}
+	}
+	if len(told) > 0 {
+		doc = append(doc, show.Section("Findings", told, false))
 	}
 	return doc
 }

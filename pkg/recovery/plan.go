@@ -2,6 +2,7 @@ package recovery
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/kafkarecover/kafkarecover/pkg/finding"
@@ -208,9 +209,9 @@ func rereadStep(in planInput) Step {
 		Expects: []string{"nothing that matters on a volume has changed since it was judged"},
 		Check:   "copies read back with the same SHA-256; temporary pods gone",
 	}
-	for _, c := range in.controllers {
-		s.Does = append(s.Does, "copy meta.properties, bootstrap.checkpoint and __cluster_metadata-0 of pvc/"+c+
-			" into the operation's folder")
+	if len(in.controllers) > 0 {
+		s.Does = []string{"copy meta.properties, bootstrap.checkpoint and __cluster_metadata-0 into the operation's " +
+			"folder, of pvc/" + strings.Join(in.controllers, " pvc/")}
 	}
 	return s
 }
