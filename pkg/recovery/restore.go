@@ -209,7 +209,8 @@ func (r *run) restore(ctx context.Context) error {
 	if !ok {
 		r.result.Outcome, r.result.Reason = OutcomeDeclined, "not confirmed; the cluster was not touched"
 		if n := len(retained.patched); n > 0 {
-			r.result.Reason = fmt.Sprintf("not confirmed; %d volumes were set to Retain and stay so, nothing else was changed", n)
+			r.result.Reason = fmt.Sprintf("not confirmed; %d volumes were set to Retain and stay so, nothing else was "+
+				"changed", n)
 		}
 		return nil
 	}
