@@ -236,7 +236,8 @@ func formatDir(dir, shown, clusterID, nodeID string) error {
 		if err != nil {
 			return err
 		}
-		if err := os.MkdirAll(dir, 0o755); err != nil {
+		// Not MkdirAll: a volume whose disk is gone cannot be mounted, and must not come into being here.
+		if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
 			return err
 		}
 		content := fmt.Sprintf("#\n#\ncluster.id=%s\ndirectory.id=%s\nnode.id=%s\nversion=1\n",
