@@ -15,6 +15,9 @@ const (
 	dumpPiece   = 256 << 10
 	dumpWorkers = 2
 	dumpAhead   = 2
+	// textPerByte is about how much longer the text is than the batches: room for it is made at once, since growing a
+	// text of many MiB bit by bit costs as much as writing it.
+	textPerByte = 4
 )
 
 // piece is some batches on their way through the pipeline; done tells when text is complete.
@@ -55,6 +58,7 @@ func newDumpPipe(w io.Writer, file string, opts *DumpOptions) *dumpPipe {
 
 // piece formats the batches of one piece.
 func (d *dumper) piece(p *piece, file string) {
+	p.text = slices.Grow(p.text, textPerByte*len(p.raw))
 	r := batch.NewBytesReader(p.raw, batch.Options{File: file, FramesOnly: true, Limits: d.opts.Limits})
 	for r.Next() {
 		b := r.Batch()
