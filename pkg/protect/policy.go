@@ -15,10 +15,10 @@ const (
 	// PolicyAnnotation keeps, on the volume itself, the reclaim policy that Retain replaced: what `unprotect` sets back,
 	// from whatever machine.
 	PolicyAnnotation = "kafkarecover.io/reclaim-policy-before"
-	// operationAnnotation is on every volume that an operation under way holds.
-	operationAnnotation = "kafkarecover.io/operation"
-	// fieldManager is sent with every write, so that managedFields tell who wrote.
-	fieldManager = "kafkarecover"
+	// OperationAnnotation is on every volume that an operation under way holds.
+	OperationAnnotation = "kafkarecover.io/operation"
+	// FieldManager is sent with every write, so that managedFields tell who wrote.
+	FieldManager = "kafkarecover"
 )
 
 // Write sends one merge patch to the volume it was made for. Who keeps a journal keeps it around the sending.
@@ -69,7 +69,7 @@ func retainPatch(before string) ([]byte, error) {
 
 // patch sends a merge patch to exactly this volume: another one of its name answers Conflict.
 func patch(ctx context.Context, k *kube.Client, pv *volume.PersistentVolume, p kube.Patch) error {
-	p.Type, p.UID, p.FieldManager = kube.MergePatch, types.UID(pv.UID), fieldManager
+	p.Type, p.UID, p.FieldManager = kube.MergePatch, types.UID(pv.UID), FieldManager
 	_, err := k.Patch(ctx, kube.Volumes(), "", pv.Name, p)
 	return err
 }

@@ -144,8 +144,8 @@ func danger(pv *volume.PersistentVolume, claim *volume.Claim) string {
 		return "its claim is being deleted: with any policy but Retain its disk would be deleted with the claim"
 	case !v.BoundBothWays():
 		return "claim and volume do not name each other: nobody knows whose disk it is"
-	case annotation(pv, operationAnnotation) != "":
-		return fmt.Sprintf("operation %q holds it", annotation(pv, operationAnnotation))
+	case annotation(pv, OperationAnnotation) != "":
+		return fmt.Sprintf("operation %q holds it", annotation(pv, OperationAnnotation))
 	}
 	return ""
 }

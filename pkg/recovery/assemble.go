@@ -20,7 +20,8 @@ func (r *run) makePlan(retained retainOutcome) error {
 	in := planInput{
 		operation: r.operation, context: origin.Context, server: origin.Server, namespace: r.Namespace, cluster: r.Name,
 		uid: cluster.Kafka.UID, id: id, idFrom: from, accepted: r.decision.Accepted,
-		retain: retained.patched, alreadyRetain: retained.already, volumesForbidden: r.before.VolumesForbidden,
+		retain: retained.patched, alreadyRetain: retained.already,
+		retained: r.DryRun == DryRunNone, volumesForbidden: r.before.VolumesForbidden,
 		statusID: cluster.Kafka.Status.ClusterID, paused: cluster.Kafka.PauseAnnotated,
 		settle: r.Settle, pauseTimeout: r.pause.timeout, wait: r.Wait, quota: r.quotaPlan(),
 		controllers: controllerClaims(r.before.Volumes, r.excluded),

@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"strings"
 	"time"
+
+	"github.com/kafkarecover/kafkarecover/pkg/protect"
 )
 
 // Names of what an operation leaves in the cluster while it is under way.
@@ -14,14 +16,14 @@ const (
 	// OperationLabel is on every object an operation creates; its value is the operation's ID.
 	OperationLabel = "kafkarecover.io/operation"
 	// OperationAnnotation is on the Kafka resource and on every volume while an operation holds them.
-	OperationAnnotation = "kafkarecover.io/operation"
+	OperationAnnotation = protect.OperationAnnotation
 	// ClusterLabel names the Kafka cluster an object belongs to.
 	ClusterLabel = "kafkarecover.io/cluster"
 	// ManagedByLabel, ManagedBy mark objects of this tool.
 	ManagedByLabel = "app.kubernetes.io/managed-by"
 	ManagedBy      = "kafkarecover"
 	// FieldManager is sent with every write, so that managedFields tell who wrote.
-	FieldManager = "kafkarecover"
+	FieldManager = protect.FieldManager
 )
 
 var operationID = regexp.MustCompile(`^restore-[0-9]{8}-[0-9]{6}-[0-9a-f]{4}$`)

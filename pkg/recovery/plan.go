@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/kafkarecover/kafkarecover/pkg/finding"
+	"github.com/kafkarecover/kafkarecover/pkg/protect"
 )
 
 // StepID names a step. IDs are stable: journals and scripts refer to them.
@@ -101,6 +102,7 @@ type planInput struct {
 	accepted                   []finding.Finding
 	retain                     []string // volumes whose reclaim policy is not Retain
 	alreadyRetain              int
+	retained                   bool // it was done already: it comes before the plan is confirmed
 	volumesForbidden           bool
 	pools                      []poolID
 	statusID                   *string
@@ -154,7 +156,12 @@ func retainStep(in planInput) Step {
 		s.State, s.Note = StepSkipped, fmt.Sprintf("all %d are Retain already", in.alreadyRetain)
 	}
 	for _, v := range in.retain {
-		s.Does = append(s.Does, "patch pv/"+v+": persistentVolumeReclaimPolicy Retain")
+		s.Does = append(s.Does, "patch pv/"+v+": persistentVolumeReclaimPolicy Retain, and what it was in the annotation "+
+			protect.PolicyAnnotation)
+	}
+	if in.retained && len(in.retain) > 0 {
+		s.State, s.Note = StepDone, fmt.Sprintf("%d set and read back, %d were Retain already", len(in.retain),
+			in.alreadyRetain)
 	}
 	return s
 }

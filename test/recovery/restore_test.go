@@ -35,6 +35,11 @@ func TestAMisStartedClusterIsBroughtBack(t *testing.T) {
 	if result.Outcome != recovery.OutcomeRestored || result.Code() != exitcode.OK {
 		t.Fatalf("got %s: %s", result.Outcome, result.Reason)
 	}
+	for _, step := range result.Plan.Steps {
+		if step.State != recovery.StepDone && step.State != recovery.StepSkipped {
+			t.Errorf("everything was done, and yet step %q is said to be %s", step.ID, step.State)
+		}
+	}
 	g.wantRunningAs(clusterID)
 	g.wantRetained(9)
 	g.wantNothingLeft()
