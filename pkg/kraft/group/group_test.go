@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/kafkarecover/kafkarecover/internal/alloc"
 	"github.com/kafkarecover/kafkarecover/pkg/kraft/batch"
 	"github.com/kafkarecover/kafkarecover/pkg/kraft/group"
 	"github.com/kafkarecover/kafkarecover/pkg/kraft/metadata"
@@ -306,7 +307,11 @@ func FuzzGroup(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, key, value []byte) {
 		s := group.New()
-		err := s.Apply(&batch.Batch{}, &batch.Record{Key: key, Value: value})
+		var err error
+		used := alloc.Bytes(func() { err = s.Apply(&batch.Batch{}, &batch.Record{Key: key, Value: value}) })
+		if used > 64<<10+256*uint64(len(key)+len(value)) {
+			t.Errorf("%d and %d bytes made it allocate %d", len(key), len(value), used)
+		}
 		if err != nil && len(s.List()) > 0 {
 			t.Errorf("%v, and yet %+v", err, s.List())
 		}

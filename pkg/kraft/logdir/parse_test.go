@@ -1,6 +1,7 @@
 package logdir_test
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"strings"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/kafkarecover/kafkarecover/internal/alloc"
 	"github.com/kafkarecover/kafkarecover/pkg/kraft/logdir"
 )
 
@@ -105,13 +107,24 @@ func cmpInt(a, b int) int {
 	return 0
 }
 
+// inProportion fails when fn allocates more than a fixed multiple of the input.
+func inProportion(t *testing.T, input int, fn func()) {
+	t.Helper()
+	const empty, each = 64 << 10, 256
+	if used := alloc.Bytes(fn); used > empty+each*uint64(input) {
+		t.Errorf("%d bytes made it allocate %d", input, used)
+	}
+}
+
 // FuzzMetaProperties: no panic, nothing unprintable in an error, and what was parsed renders to what parses the same.
 func FuzzMetaProperties(f *testing.F) {
 	for in := range oracleCases(f, "meta-properties.txt") {
 		f.Add([]byte(in))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		m, err := logdir.ParseMetaProperties(data)
+		var m *logdir.MetaProperties
+		var err error
+		inProportion(t, len(data), func() { m, err = logdir.ParseMetaProperties(data) })
 		if err != nil {
 			return
 		}
@@ -135,7 +148,9 @@ func FuzzQuorumState(f *testing.F) {
 		f.Add([]byte(in))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		q, err := logdir.ParseQuorumState(data)
+		var q *logdir.QuorumState
+		var err error
+		inProportion(t, len(data), func() { q, err = logdir.ParseQuorumState(data) })
 		if err != nil {
 			return
 		}
@@ -154,6 +169,36 @@ func FuzzPartitionDir(f *testing.F) {
 		p, ok := logdir.ParsePartitionDir(name)
 		if ok && (p.Topic == "" || !strings.Contains(name, "-") || p.Dir != logdir.Escape(name)) {
 			t.Fatalf("%q: got %+v", name, p)
+		}
+	})
+}
+
+// FuzzCheckpoints reads any bytes as the small files of a log directory: memory in proportion, located problems that
+// can be shown, and a topic ID that Kafka would take.
+func FuzzCheckpoints(f *testing.F) {
+	const topicID = "version: 0\ntopic_id: AAAAAAAAAAAAAAAAAAAAA"
+	f.Add([]byte("0\n2\n1 0\n3 17\n"), []byte(topicID+"g\n"), []byte(`{"version":0,"brokerEpoch":7}`))
+	f.Add([]byte("0\r\n1\n-1 -1"), []byte(topicID+"A\n"), []byte(nil))
+	f.Add([]byte("0\n9223372036854775807\n"), []byte("topic_id: x\nversion: 0"), []byte("{}"))
+	f.Fuzz(func(t *testing.T, epochs, topic, shutdown []byte) {
+		var c *logdir.Contents
+		inProportion(t, len(epochs)+len(topic)+len(shutdown), func() {
+			c = readAll(t, mapOf(map[string][]byte{
+				metadata + "leader-epoch-checkpoint": epochs, metadata + "partition.metadata": topic, segment0: {},
+				"kafka-log3/orders-0/partition.metadata": topic, "kafka-log3/.kafka_cleanshutdown": shutdown,
+			}))
+		})
+		for _, p := range c.AllProblems() {
+			if p.Path == "" || p.Message != logdir.EscapeText(p.Message) {
+				t.Fatalf("a problem without a place, or one that cannot be shown: %+v", p)
+			}
+		}
+		id, err := logdir.ParsePartitionMetadata(topic)
+		if err != nil {
+			return
+		}
+		if raw, err := logdir.ParseUUID(id); err != nil || raw == ([16]byte{}) || !bytes.Contains(topic, []byte(id)) {
+			t.Fatalf("topic ID %q of %q: %v", id, topic, err)
 		}
 	})
 }
