@@ -173,7 +173,8 @@ func (f *finder) lease(o *Operation, u *unstructured.Unstructured) {
 		seconds, _ := object.Int32(u.Object, "spec", "leaseDurationSeconds")
 		until = at.Add(time.Duration(seconds) * time.Second)
 	}
-	if object.String(u.Object, "spec", "holderIdentity") == o.Operation && f.now.Before(until) {
+	holder := recovery.HolderOperation(object.String(u.Object, "spec", "holderIdentity"))
+	if holder == o.Operation && f.now.Before(until) {
 		o.lives(Alive, until)
 	}
 	o.Kept = append(o.Kept, "lease/"+u.GetName())

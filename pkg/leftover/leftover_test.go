@@ -50,7 +50,7 @@ func pod(s *kubetest.Server, namespace, name, operation, phase string, seconds i
 
 func lease(s *kubetest.Server, renewed string) {
 	put(s, kube.Leases(), "Lease", "kafka", "kafkarecover-my-cluster", operation, kubetest.Object{"spec": kubetest.Object{
-		"holderIdentity": operation, "leaseDurationSeconds": 60, "renewTime": renewed,
+		"holderIdentity": operation + "/5c1d02aa", "leaseDurationSeconds": 60, "renewTime": renewed,
 	}})
 }
 

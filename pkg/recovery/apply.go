@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/utils/clock"
 
 	"github.com/kafkarecover/kafkarecover/pkg/kube"
 	"github.com/kafkarecover/kafkarecover/pkg/strimzi"
@@ -148,13 +149,7 @@ func (r *run) restartOperators(ctx context.Context) error {
 }
 
 func (r *run) deletePod(ctx context.Context, step StepID, pod *unstructured.Unstructured) error {
-	err := r.write.do(ctx, step, Change{Object: refOf(pod), Verb: "delete"}, func() error {
-		return r.Kube.Delete(ctx, kube.Pods(), pod.GetNamespace(), pod.GetName(), kube.DeleteOptions{UID: pod.GetUID()})
-	})
-	if kube.IsNotFound(err) || kube.IsConflict(err) {
-		return nil // gone, or already another pod
-	}
-	return err
+	return r.write.remove(ctx, step, kube.Pods(), pod)
 }
 
 // stepClusterID writes the ID into the pools first and Kafka last: while paused nobody rewrites a pool's status, and
@@ -175,8 +170,8 @@ func (r *run) stepClusterID(ctx context.Context) (string, error) {
 			if string(u.GetUID()) != pool.UID {
 				return fmt.Errorf("kafkanodepool %q was replaced by another one since it was looked at", pool.Name)
 			}
-			return r.patchID(u, func(p strimzi.Patch, before map[string]any) error {
-				_, err := r.write.patch(ctx, StepClusterID, poolGVR, u, p, before)
+			return r.patchID(u, func(p strimzi.Patch) error {
+				_, err := r.write.patch(ctx, StepClusterID, poolGVR, u, p)
 				return err
 			})
 		}); err != nil {
@@ -191,8 +186,8 @@ func (r *run) stepClusterID(ctx context.Context) (string, error) {
 		if kafka := strimzi.ParseKafka(u.Object); !kafka.PauseAnnotated || !kafka.Status.IsPaused() {
 			return errUnpausedByOther
 		}
-		return r.patchID(u, func(p strimzi.Patch, before map[string]any) error {
-			_, err := r.write.patch(ctx, StepClusterID, r.pause.gvr, u, p, before)
+		return r.patchID(u, func(p strimzi.Patch) error {
+			_, err := r.write.patch(ctx, StepClusterID, r.pause.gvr, u, p)
 			return err
 		})
 	})
@@ -212,9 +207,7 @@ func (r *run) writeID(ctx context.Context, write func(context.Context) error) er
 	}
 }
 
-func (r *run) patchID(
-	u *unstructured.Unstructured, send func(strimzi.Patch, map[string]any) error,
-) error {
+func (r *run) patchID(u *unstructured.Unstructured, send func(strimzi.Patch) error) error {
 	was, found, _ := unstructured.NestedString(u.Object, "status", "clusterId")
 	if found && was == r.plan.ClusterID {
 		return nil
@@ -223,11 +216,7 @@ func (r *run) patchID(
 	if err != nil {
 		return err
 	}
-	var before any
-	if found {
-		before = was
-	}
-	return send(patch, map[string]any{"clusterId": before})
+	return send(patch)
 }
 
 // quietTime is given to the operator to finish its round before the ID is written.
@@ -260,8 +249,10 @@ func (r *run) stepSettle(ctx context.Context) (string, error) {
 	}
 }
 
-func (r *run) sleep(ctx context.Context, d time.Duration) error {
-	timer := r.Clock.NewTimer(d)
+func (r *run) sleep(ctx context.Context, d time.Duration) error { return sleepOn(ctx, r.Clock, d) }
+
+func sleepOn(ctx context.Context, clk clock.WithTicker, d time.Duration) error {
+	timer := clk.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():
@@ -276,10 +267,7 @@ func (r *run) stepQuota(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	r.quota = &quotaGuard{kube: r.Kube, namespace: r.Namespace, name: objectName(r.operation, "")}
-	object := quotaObject(r.Namespace, r.operation, r.Name, len(claims.Items))
-	err = r.write.do(ctx, StepQuota, Change{Object: refOf(object), Verb: "create"}, func() error {
-		return r.quota.raise(ctx, object, len(claims.Items))
-	})
+	r.quota = &quotaGuard{write: r.write, namespace: r.Namespace, name: objectName(r.operation, "")}
+	err = r.quota.raise(ctx, quotaObject(r.Namespace, r.operation, r.Name, len(claims.Items)), len(claims.Items))
 	return fmt.Sprintf("no claim beyond the %d there are", len(claims.Items)), err
 }

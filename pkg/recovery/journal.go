@@ -1,13 +1,16 @@
 package recovery
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -25,6 +28,10 @@ const (
 	PhaseDone   Phase = "done"   // the changes were made and read back
 	PhaseFailed Phase = "failed" // the step ended without its effect; Note says why
 	PhaseNote   Phase = "note"   // something observed that changed nothing
+	PhaseDecide Phase = "decide" // the plan was confirmed; Decided holds it
+	PhaseResume Phase = "resume" // another run goes on with the operation
+	PhaseUndo   Phase = "undo"   // another run takes the operation back
+	PhaseStop   Phase = "stop"   // another run halts the cluster
 	PhaseEnd    Phase = "end"    // the operation ended; Note holds the outcome
 )
 
@@ -46,15 +53,23 @@ func (o ObjectRef) String() string {
 	return o.Kind + " " + o.Namespace + "/" + o.Name
 }
 
+// The verbs of a change.
+const (
+	VerbPatch  = "patch"
+	VerbCreate = "create"
+	VerbDelete = "delete"
+)
+
 // Change is one write to one object: enough to see what was there before, what was sent, and what came back.
 type Change struct {
 	Object ObjectRef `json:"object"`
 	// Verb is patch, create or delete.
 	Verb        string `json:"verb"`
 	Subresource string `json:"subresource,omitempty"`
-	// Before holds the fields that Patch touches, as they were; nil for a create. Secret values are never here.
+	// Before holds the fields that Patch touches, in its shape, as they were, null where there were none; nothing for a
+	// create. Secret values are never here.
 	Before map[string]any `json:"before,omitempty"`
-	// Patch is what is sent.
+	// Patch is what is sent: a merge patch, or the object that is created.
 	Patch json.RawMessage `json:"patch,omitempty"`
 }
 
@@ -66,6 +81,12 @@ type Entry struct {
 	Phase   Phase     `json:"phase"`
 	Changes []Change  `json:"changes,omitempty"`
 	Note    string    `json:"note,omitempty"`
+	// Began says who began or went on with the operation, where, and what was asked for.
+	Began *Beginning `json:"began,omitempty"`
+	// Decided is what was confirmed, and what it was decided on.
+	Decided *Decision `json:"decided,omitempty"`
+	// Ended is how the run ended.
+	Ended *Ending `json:"ended,omitempty"`
 }
 
 // Mirror keeps a copy of the journal where another machine can read it.
@@ -83,6 +104,8 @@ type Journal struct {
 	clock  clock.PassiveClock
 	mu     sync.Mutex // steps write several objects side by side; entries are numbered in the order they are written
 	seq    int
+	// behind are entries that the mirror does not have: all of them until it is set, later those that it failed to take.
+	behind []Entry
 }
 
 const journalFile = "journal.jsonl"
@@ -100,45 +123,108 @@ func OpenJournal(dir string, clk clock.PassiveClock) (*Journal, error) {
 	return &Journal{dir: dir, file: file, clock: clk}, nil
 }
 
+// ContinueJournal opens the journal of an operation that is gone on with, in dir, which need not be there: the
+// operation may have begun on another machine. A file that says something else than entries, such as a line cut short
+// by a crash, is kept beside the journal under another name. mirrored tells how many of the entries the mirror has.
+func ContinueJournal(dir string, entries []Entry, mirrored int, clk clock.PassiveClock) (*Journal, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("create operation folder: %w", err)
+	}
+	var content bytes.Buffer
+	for _, e := range entries {
+		line, err := json.Marshal(e)
+		if err != nil {
+			return nil, fmt.Errorf("encode journal entry: %w", err)
+		}
+		content.Write(append(line, '\n'))
+	}
+	path := filepath.Join(dir, journalFile)
+	here, err := os.ReadFile(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("read journal: %w", err)
+	}
+	if err != nil || !bytes.Equal(here, content.Bytes()) {
+		if err := replaceJournal(path, err == nil, content.Bytes(), clk.Now()); err != nil {
+			return nil, err
+		}
+	}
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("open journal: %w", err)
+	}
+	j := &Journal{dir: dir, file: file, clock: clk, seq: len(entries)}
+	j.behind = slices.Clone(entries[min(mirrored, len(entries)):])
+	return j, nil
+}
+
+// replaceJournal writes the journal anew and keeps the file that was there.
+func replaceJournal(path string, there bool, content []byte, now time.Time) error {
+	if there {
+		kept := fmt.Sprintf("%s.until-%s", path, now.UTC().Format("20060102-150405.000000000"))
+		if err := os.Rename(path, kept); err != nil {
+			return fmt.Errorf("keep the journal as it was: %w", err)
+		}
+	}
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return fmt.Errorf("write journal: %w", err)
+	}
+	_, err = file.Write(content)
+	if err == nil {
+		err = file.Sync()
+	}
+	if err = errors.Join(err, file.Close()); err != nil {
+		return fmt.Errorf("write journal %q: %w", path, err)
+	}
+	return nil
+}
+
 // Dir is the operation's folder.
 func (j *Journal) Dir() string { return j.dir }
 
-// SetMirror adds the copy in the cluster and sends it everything written so far.
+// SetMirror adds the copy in the cluster and sends it everything it does not have.
 func (j *Journal) SetMirror(ctx context.Context, mirror Mirror) error {
-	entries, err := ReadJournal(j.dir)
-	if err != nil {
-		return err
-	}
-	for _, e := range entries {
-		if err := mirror.Append(ctx, e); err != nil {
-			return fmt.Errorf("mirror journal entry %d: %w", e.Seq, err)
-		}
-	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
 	j.mirror = mirror
-	return nil
+	return j.catchUp(ctx)
 }
 
 // Append writes one entry, first to the file and then to the mirror.
 func (j *Journal) Append(ctx context.Context, step string, phase Phase, note string, changes ...Change) error {
+	return j.add(ctx, Entry{Step: step, Phase: phase, Note: note, Changes: changes})
+}
+
+// add numbers and dates an entry and writes it.
+func (j *Journal) add(ctx context.Context, entry Entry) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.seq++
-	entry := Entry{Seq: j.seq, Time: j.clock.Now().UTC(), Step: step, Phase: phase, Note: note, Changes: changes}
+	entry.Seq, entry.Time = j.seq+1, j.clock.Now().UTC()
 	line, err := json.Marshal(entry)
 	if err != nil {
 		return fmt.Errorf("encode journal entry: %w", err)
 	}
+	j.seq++
 	if _, err := j.file.Write(append(line, '\n')); err != nil {
 		return fmt.Errorf("write journal %q: %w", j.file.Name(), err)
 	}
 	if err := j.file.Sync(); err != nil {
 		return fmt.Errorf("sync journal %q: %w", j.file.Name(), err)
 	}
+	j.behind = append(j.behind, entry)
 	if j.mirror == nil {
 		return nil
 	}
-	if err := j.mirror.Append(ctx, entry); err != nil {
-		return fmt.Errorf("mirror journal entry %d: %w", entry.Seq, err)
+	return j.catchUp(ctx)
+}
+
+// catchUp sends the mirror what it does not have, in order: a copy with a gap would be one that ends there.
+func (j *Journal) catchUp(ctx context.Context) error {
+	for len(j.behind) > 0 {
+		if err := j.mirror.Append(ctx, j.behind[0]); err != nil {
+			return fmt.Errorf("mirror journal entry %d: %w", j.behind[0].Seq, err)
+		}
+		j.behind = j.behind[1:]
 	}
 	return nil
 }

@@ -3,15 +3,24 @@ package recovery
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/kafkarecover/kafkarecover/pkg/kube"
 )
 
-// mirrorLimit keeps a journal ConfigMap below the 1 MiB that the API server stores, with room for one large entry.
+// mirrorLimit keeps a journal ConfigMap below the 1 MiB that the API server stores, with room for one large piece.
 const mirrorLimit = 700 << 10
+
+// pieceLimit is the most of an entry that one key holds; longer entries (the baseline of thousands of topics) go on
+// under further keys.
+const pieceLimit = 250 << 10
 
 // configMapMirror keeps the journal in ConfigMaps of the cluster's namespace, one key an entry, so that another person
 // on another machine can go on (safety contract, line 6).
@@ -23,45 +32,190 @@ type configMapMirror struct {
 	created            bool
 }
 
-// Append adds one entry under a key of its number. A full ConfigMap is followed by another.
+// Append adds one entry under a key of its number, cut into pieces where it is long. A full ConfigMap is followed by
+// another.
 func (m *configMapMirror) Append(ctx context.Context, entry Entry) error {
 	line, err := json.Marshal(entry)
 	if err != nil {
 		return fmt.Errorf("encode journal entry: %w", err)
 	}
-	if m.size > 0 && m.size+len(line) > mirrorLimit {
-		m.part, m.size, m.created = m.part+1, 0, false
+	pieces := cut(string(line), pieceLimit)
+	for i, piece := range pieces {
+		if err := m.put(ctx, mirrorKey(entry.Seq, i+1, len(pieces)), piece); err != nil {
+			return err
+		}
 	}
-	m.size += len(line)
-	key := fmt.Sprintf("%06d", entry.Seq)
-	if !m.created {
-		return m.create(ctx, key, string(line))
-	}
-	_, err = m.kube.Patch(ctx, kube.ConfigMaps(), m.namespace, m.name(), kube.Patch{
-		Type: kube.MergePatch, Body: map[string]any{"data": map[string]any{key: string(line)}}, FieldManager: FieldManager,
-	})
-	return err
-}
-
-func (m *configMapMirror) create(ctx context.Context, key, line string) error {
-	_, err := m.kube.Create(ctx, kube.ConfigMaps(), &unstructured.Unstructured{Object: map[string]any{
-		"apiVersion": "v1", "kind": "ConfigMap",
-		"metadata": map[string]any{
-			"namespace": m.namespace, "name": m.name(),
-			"labels": map[string]any{ManagedByLabel: ManagedBy, OperationLabel: m.operation, ClusterLabel: m.cluster},
-		},
-		"data": map[string]any{key: line},
-	}}, false)
-	if err != nil {
-		return err
-	}
-	m.created = true
 	return nil
 }
 
-func (m *configMapMirror) name() string {
-	if m.part == 0 {
+// cut divides text into pieces of at most limit bytes, never within a character: a ConfigMap holds text.
+func cut(text string, limit int) []string {
+	var pieces []string
+	for len(text) > limit {
+		end := limit
+		for !utf8.RuneStart(text[end]) {
+			end--
+		}
+		pieces, text = append(pieces, text[:end]), text[end:]
+	}
+	return append(pieces, text)
+}
+
+func mirrorKey(seq, piece, pieces int) string {
+	if pieces == 1 {
+		return fmt.Sprintf("%06d", seq)
+	}
+	return fmt.Sprintf("%06d.%d.%d", seq, piece, pieces)
+}
+
+func (m *configMapMirror) put(ctx context.Context, key, text string) error {
+	if m.size > 0 && m.size+len(text) > mirrorLimit {
+		m.part, m.size, m.created = m.part+1, 0, false
+	}
+	if !m.created {
+		// One that is there already was made by a create whose answer was lost; the entry is put into it below.
+		stored, err := createOwn(ctx, m.kube, kube.ConfigMaps(), m.object(key, text))
+		if err != nil {
+			return err
+		}
+		m.created = true
+		if there, _, _ := unstructured.NestedString(stored.Object, "data", key); there == text {
+			m.size += len(text)
+			return nil
+		}
+	}
+	_, err := m.kube.Patch(ctx, kube.ConfigMaps(), m.namespace, m.name(m.part), kube.Patch{
+		Type: kube.MergePatch, Body: map[string]any{"data": map[string]any{key: text}}, FieldManager: FieldManager,
+	})
+	if err == nil {
+		m.size += len(text)
+	}
+	return err
+}
+
+func (m *configMapMirror) object(key, text string) *unstructured.Unstructured {
+	return &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": "v1", "kind": "ConfigMap",
+		"metadata": map[string]any{
+			"namespace": m.namespace, "name": m.name(m.part),
+			"labels": map[string]any{ManagedByLabel: ManagedBy, OperationLabel: m.operation, ClusterLabel: m.cluster},
+		},
+		"data": map[string]any{key: text},
+	}}
+}
+
+func (m *configMapMirror) name(part int) string {
+	if part == 0 {
 		return objectName(m.operation, "")
 	}
-	return objectName(m.operation, fmt.Sprint(m.part+1))
+	return objectName(m.operation, fmt.Sprint(part+1))
+}
+
+// read returns the entries in the cluster, and sets the mirror up to go on after them. There are none where there is no
+// copy. An entry of which a piece is missing ends the journal: its writing was cut short, so its change was not made.
+func (m *configMapMirror) read(ctx context.Context) ([]Entry, error) {
+	pieces := mirrored{}
+	for m.part = 0; ; m.part++ {
+		u, err := m.kube.Get(ctx, kube.ConfigMaps(), m.namespace, m.name(m.part))
+		if kube.IsNotFound(err) {
+			break
+		}
+		if err != nil {
+			return nil, fmt.Errorf("read the journal's copy in the cluster: %w", err)
+		}
+		labels := u.GetLabels()
+		if labels[OperationLabel] != m.operation || labels[ManagedByLabel] != ManagedBy {
+			return nil, fmt.Errorf("read the journal's copy in the cluster: configmap %q lacks the labels of operation %q",
+				m.namespace+"/"+u.GetName(), m.operation)
+		}
+		data, _, err := unstructured.NestedStringMap(u.Object, "data")
+		if err != nil {
+			return nil, fmt.Errorf("read the journal's copy in configmap %q: %w", m.namespace+"/"+u.GetName(), err)
+		}
+		m.size = 0
+		for key, text := range data {
+			m.size += len(text)
+			if err := pieces.add(key, text); err != nil {
+				return nil, fmt.Errorf("read the journal's copy in configmap %q: %w", m.namespace+"/"+u.GetName(), err)
+			}
+		}
+	}
+	if m.part > 0 {
+		m.part, m.created = m.part-1, true
+	}
+	return pieces.entries()
+}
+
+var errMirrorKey = errors.New("no key of a journal entry, which look like 000012 or 000012.1.3")
+
+// maxPieces bounds what a hostile key can ask for.
+const maxPieces = 1 << 10
+
+// mirrored are the values of the ConfigMaps, by the entry's number and the number of its pieces. A writer that died
+// within an entry leaves some of its pieces, and whoever goes on writes another entry of that number.
+type mirrored map[int]map[int][]string
+
+func (m mirrored) add(key, text string) error {
+	var numbers []int
+	for _, p := range strings.Split(key, ".") {
+		n, err := strconv.Atoi(p)
+		if err != nil || n < 1 {
+			return fmt.Errorf("%q: %w", key, errMirrorKey)
+		}
+		numbers = append(numbers, n)
+	}
+	if len(numbers) == 1 {
+		numbers = append(numbers, 1, 1)
+	}
+	if len(numbers) != 3 || numbers[1] > numbers[2] || numbers[2] > maxPieces {
+		return fmt.Errorf("%q: %w", key, errMirrorKey)
+	}
+	seq, piece, of := numbers[0], numbers[1], numbers[2]
+	if m[seq] == nil {
+		m[seq] = map[int][]string{}
+	}
+	if m[seq][of] == nil {
+		m[seq][of] = make([]string, of)
+	}
+	m[seq][of][piece-1] = text
+	return nil
+}
+
+// whole returns the text of entry seq, where every piece of it is there.
+func (m mirrored) whole(seq int) (text string, found bool) {
+	for _, pieces := range m[seq] {
+		if !slices.Contains(pieces, "") {
+			return strings.Join(pieces, ""), true
+		}
+	}
+	return "", false
+}
+
+func (m mirrored) entries() ([]Entry, error) {
+	var entries []Entry
+	for seq := 1; ; seq++ {
+		text, found := m.whole(seq)
+		if !found {
+			return entries, nil
+		}
+		var e Entry
+		if err := json.Unmarshal([]byte(text), &e); err != nil {
+			return nil, fmt.Errorf("read entry %d of the journal's copy in the cluster: %w", seq, err)
+		}
+		if e.Seq != seq {
+			return nil, fmt.Errorf("read entry %d of the journal's copy in the cluster: it has number %d", seq, e.Seq)
+		}
+		entries = append(entries, e)
+	}
+}
+
+// remove deletes the copy.
+func (m *configMapMirror) remove(ctx context.Context) error {
+	for part := range m.part + 1 {
+		err := m.kube.Delete(ctx, kube.ConfigMaps(), m.namespace, m.name(part), kube.DeleteOptions{})
+		if err != nil && !kube.IsNotFound(err) {
+			return fmt.Errorf("remove the journal's copy in the cluster: %w", err)
+		}
+	}
+	return nil
 }

@@ -54,13 +54,7 @@ func (p *pauser) annotate(ctx context.Context) (*unstructured.Unstructured, erro
 	if err != nil {
 		return nil, err
 	}
-	var before any // null in a merge patch: the annotation was not there
-	if was, found := u.GetAnnotations()[strimzi.PauseAnnotation]; found {
-		before = was
-	}
-	return p.writer.patch(ctx, StepPause, p.gvr, u, patch, map[string]any{"annotations": map[string]any{
-		strimzi.PauseAnnotation: before,
-	}})
+	return p.writer.patch(ctx, StepPause, p.gvr, u, patch)
 }
 
 // prove writes the marker and waits for a later status without it and with ReconciliationPaused: only the operator's
@@ -115,8 +109,7 @@ func (p *pauser) mark(ctx context.Context, step StepID) (*unstructured.Unstructu
 		if err != nil {
 			return nil, err
 		}
-		was, _, _ := unstructured.NestedFieldNoCopy(u.Object, "status", "operatorLastSuccessfulVersion")
-		marked, err := p.writer.patch(ctx, step, p.gvr, u, patch, map[string]any{"operatorLastSuccessfulVersion": was})
+		marked, err := p.writer.patch(ctx, step, p.gvr, u, patch)
 		if err == nil {
 			return marked, nil
 		}

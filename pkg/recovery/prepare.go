@@ -64,16 +64,8 @@ func (r *run) retainOne(ctx context.Context, pv *volume.PersistentVolume) error 
 	if string(u.GetUID()) != pv.UID {
 		return fmt.Errorf("set Retain: pv %q was replaced by another one since it was looked at", pv.Name)
 	}
-	var noted any
-	if was, found := u.GetAnnotations()[protect.PolicyAnnotation]; found {
-		noted = was
-	}
-	before := map[string]any{
-		"spec":        map[string]any{"persistentVolumeReclaimPolicy": pv.ReclaimPolicy},
-		"annotations": map[string]any{protect.PolicyAnnotation: noted},
-	}
 	_, err = protect.Retain(ctx, r.Kube, pv, func(ctx context.Context, body []byte) error {
-		_, err := r.write.patch(ctx, StepRetain, kube.Volumes(), u, strimzi.Patch{Body: body}, before)
+		_, err := r.write.patch(ctx, StepRetain, kube.Volumes(), u, strimzi.Patch{Body: body})
 		return err
 	})
 	return err
@@ -212,20 +204,17 @@ func (r *run) annotateOne(
 	if err != nil {
 		return fmt.Errorf("mark with the operation: %w", err)
 	}
-	was, found := u.GetAnnotations()[OperationAnnotation]
+	was := u.GetAnnotations()[OperationAnnotation]
 	body := []byte(fmt.Sprintf(`{"metadata":{"annotations":{%q:%q}}}`, OperationAnnotation, value))
 	switch {
 	case value == "" && was != r.operation:
 		return nil // not ours: a later operation holds it
+	case value == was:
+		return nil // by a run of this operation that died
 	case value == "":
 		body = []byte(fmt.Sprintf(`{"metadata":{"annotations":{%q:null}}}`, OperationAnnotation))
 	}
-	var before any
-	if found {
-		before = was
-	}
-	_, err = r.write.patch(ctx, step, gvr, u, strimzi.Patch{Body: body},
-		map[string]any{"annotations": map[string]any{OperationAnnotation: before}})
+	_, err = r.write.patch(ctx, step, gvr, u, strimzi.Patch{Body: body})
 	if err != nil {
 		return fmt.Errorf("mark with the operation: %w", err)
 	}

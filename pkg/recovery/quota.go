@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/kafkarecover/kafkarecover/pkg/kube"
 )
@@ -21,9 +20,9 @@ const (
 // claim nobody planned (shifted node IDs, a wrong storage layout) fails its reconcile before any pod exists, instead of
 // silently starting an empty cluster. Tried on the operator itself: the reconcile ends NotReady with "exceeded quota".
 type quotaGuard struct {
-	kube            *kube.Client
+	write           *writer
 	namespace, name string
-	uid             types.UID
+	stored          *unstructured.Unstructured
 }
 
 func quotaObject(namespace, operation, cluster string, claims int) *unstructured.Unstructured {
@@ -40,12 +39,12 @@ func quotaObject(namespace, operation, cluster string, claims int) *unstructured
 // raise creates the quota and waits until the API server has counted what is there: before that it refuses nothing
 // reliably and would refuse everything.
 func (g *quotaGuard) raise(ctx context.Context, object *unstructured.Unstructured, claims int) error {
-	stored, err := g.kube.Create(ctx, kube.ResourceQuotas(), object, false)
+	stored, err := g.write.create(ctx, StepQuota, kube.ResourceQuotas(), object)
 	if err != nil {
 		return fmt.Errorf("create the quota on claims: %w", err)
 	}
-	g.uid = stored.GetUID()
-	_, err = g.kube.WaitFor(ctx, kube.Wait{
+	g.stored = stored
+	_, err = g.write.kube.WaitFor(ctx, kube.Wait{
 		Resource: kube.ResourceQuotas(), Namespace: g.namespace, Name: g.name, Timeout: quotaWait,
 		What: fmt.Sprintf("resourcequota %q to be counted", g.namespace+"/"+g.name),
 		Condition: func(u *unstructured.Unstructured) (bool, string, error) {
@@ -68,13 +67,12 @@ func (g *quotaGuard) raise(ctx context.Context, object *unstructured.Unstructure
 
 // lower deletes the quota, if it is still this operation's.
 func (g *quotaGuard) lower(ctx context.Context) error {
-	if g.uid == "" {
+	if g.stored == nil {
 		return nil
 	}
-	err := g.kube.Delete(ctx, kube.ResourceQuotas(), g.namespace, g.name, kube.DeleteOptions{UID: g.uid})
-	if err != nil && !kube.IsNotFound(err) && !kube.IsConflict(err) {
+	if err := g.write.remove(ctx, StepRelease, kube.ResourceQuotas(), g.stored); err != nil {
 		return fmt.Errorf("delete the quota on claims: %w", err)
 	}
-	g.uid = ""
+	g.stored = nil
 	return nil
 }

@@ -28,25 +28,26 @@ const (
 // Request says what to restore and how. Everything in it that chooses or lifts something comes from the command line
 // (safety contract, line 10).
 type Request struct {
-	Namespace, Name string
+	Namespace string `json:"namespace"`
+	Name      string `json:"name"`
 	// ClusterID is --cluster-id: the ID to write back where the volumes do not agree; empty otherwise.
-	ClusterID string
+	ClusterID string `json:"clusterId,omitempty"`
 	// Exclude are claims given up.
-	Exclude []string
+	Exclude []string `json:"exclude,omitempty"`
 	// Accept lifts single rules for single subjects.
-	Accept []finding.Lift
-	DryRun DryRun
+	Accept []finding.Lift `json:"accept,omitempty"`
+	DryRun DryRun         `json:"-"`
 	// Wait false returns right after un-pausing.
-	Wait bool
+	Wait bool `json:"wait"`
 	// Timeout bounds the wait for the cluster after un-pausing.
-	Timeout time.Duration
+	Timeout time.Duration `json:"-"`
 	// PauseTimeout bounds the wait for the operator's confirmation; 0 takes the operator's own operation timeout plus
 	// its interval, at least ten minutes.
-	PauseTimeout time.Duration
+	PauseTimeout time.Duration `json:"-"`
 	// Settle is the time between writing the ID and proving that it stayed.
-	Settle time.Duration
+	Settle time.Duration `json:"-"`
 	// RestartOperator deletes the operator's pods after annotating, so that a reconcile in flight ends at once.
-	RestartOperator bool
+	RestartOperator bool `json:"restartOperator,omitempty"`
 }
 
 // Depth tells how far a look goes.

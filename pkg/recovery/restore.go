@@ -168,7 +168,13 @@ func (r *run) open(ctx context.Context) error {
 	if err := journal.Append(ctx, "", PhaseBegin, r.describe()); err != nil {
 		return err
 	}
-	lock, err := acquire(ctx, r.Kube, r.Clock, r.Namespace, r.Name, operation)
+	holder, err := NewHolder(operation, r.Random)
+	if err != nil {
+		return err
+	}
+	lock, err := acquire(ctx, r.Kube, r.Clock, claimant{
+		namespace: r.Namespace, cluster: r.Name, operation: operation, holder: holder,
+	})
 	if err != nil {
 		return err
 	}

@@ -36,8 +36,7 @@ func (r *run) stepUnpause(ctx context.Context) (string, error) {
 		if err = r.kafkaUnchanged(proven); err != nil {
 			return "", err
 		}
-		_, err = r.write.patch(ctx, StepUnpause, r.pause.gvr, proven, patch,
-			map[string]any{"annotations": map[string]any{strimzi.PauseAnnotation: "true"}})
+		_, err = r.write.patch(ctx, StepUnpause, r.pause.gvr, proven, patch)
 		if err == nil {
 			r.unpaused = true
 			return "at version " + proven.GetResourceVersion(), nil
