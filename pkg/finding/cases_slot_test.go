@@ -167,11 +167,14 @@ func (w *world) bare(short string) {
 }
 
 // beside adds an empty log directory of another node.
-func (w *world) beside(short string, node int32) {
+func (w *world) beside(short string, node int32) { w.besideOf(short, node, clusterID) }
+
+// besideOf adds an empty log directory of another node and of the cluster of that ID.
+func (w *world) besideOf(short string, node int32, id string) {
 	v := w.vol(short)
 	v.Contents.Dirs = append(v.Contents.Dirs, logdir.LogDir{
 		Path: strimzi.LogDirName(node), NodeIDInName: &node, MetaState: logdir.MetaOK,
-		Meta: &logdir.MetaProperties{Version: 1, ClusterID: ptr(clusterID), NodeID: &node},
+		Meta: &logdir.MetaProperties{Version: 1, ClusterID: &id, NodeID: &node},
 	})
 }
 
@@ -263,6 +266,32 @@ func slotCases() []ruleCase {
 		{
 			rule: "formatted-beside-data", name: "started with a random ID", want: []string{pvcB00},
 			change: func(w *world) { w.fresh(otherID, "0-broker-0") },
+			says:   []string{"--set-aside " + pvcB00 + ":kafka-log0", "where that data is lost"},
+		},
+		{
+			rule: "formatted-beside-data", name: "beside the right one", want: []string{pvcB00},
+			change: func(w *world) { w.besideOf("0-broker-0", 7, otherID) },
+			says:   []string{"--set-aside " + pvcB00 + ":kafka-log7", "2 partitions", "of another node"},
+		},
+		{
+			rule: "foreign-log-directory", name: "formatted beside, with a random ID: a rule of its own",
+			change: func(w *world) { w.besideOf("0-broker-0", 7, otherID) },
+		},
+		{
+			rule: "formatted-beside-data", name: "in another node's slot, beside its data",
+			change: func(w *world) { w.swap("0-broker-0", "0-broker-1"); w.besideOf("0-broker-0", 7, otherID) },
+		},
+		{
+			rule: "foreign-log-directory", name: "beside, with a random ID and something in it", want: []string{pvcB00},
+			change: func(w *world) {
+				w.besideOf("0-broker-0", 7, otherID)
+				dirs := w.vol("0-broker-0").Contents.Dirs
+				dirs[1].Other = []string{"backup"}
+			},
+		},
+		{
+			rule: "formatted-beside-data", name: "given up",
+			change: func(w *world) { w.fresh(otherID, "0-broker-0"); w.exclude("0-broker-0") },
 		},
 		{
 			rule: "formatted-beside-data", name: "with the right ID",

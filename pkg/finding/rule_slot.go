@@ -88,11 +88,14 @@ func placeRules() []entry {
 		{Rule{
 			ID: "formatted-beside-data", Severity: Critical, Refuses: true,
 			Title: "a log directory was newly formatted with another cluster's ID",
-			What:  "Directories that hold nothing and say another cluster ID than the volumes that hold data.",
-			Why: "It is what a start with a random ID leaves. With the recovered ID its node stops with \"Invalid " +
-				"cluster.id\".",
+			What: "Directories that hold nothing and say another cluster ID than the volumes that hold data: on a volume " +
+				"of their own, or beside another node's directory.",
+			Why: "It is what a start with a random ID leaves on a volume that was not the node's. With the recovered ID " +
+				"that node stops with \"Invalid cluster.id\"; beside the data of another node it is what a next mistake " +
+				"starts on.",
 			Source: "Strimzi: NodePoolUtils.getOrGenerateKRaftClusterId; " + sourceEnsemble,
-			Remedy: "rename the directory aside, so that it is formatted again with the right ID",
+			Remedy: "restore --set-aside pvc/CLAIM:DIRECTORY renames the directory, which is never removed; what the " +
+				"volume holds without it is judged before anything is confirmed",
 		}, judgeFreshlyFormatted},
 	}
 }
@@ -256,25 +259,13 @@ func judgeForeignDirectory(s *scene) []found {
 		}
 		var evidence []string
 		for _, d := range v.foreign {
+			if s.besideOwn(v, d) {
+				continue // formatted-beside-data says so
+			}
 			evidence = append(evidence, meant(v.Volume, d))
 			evidence = append(evidence, contentsOf(v.Volume, d)...)
 		}
 		return one(v.Name, "holds log directories that its node will not use", evidence)
-	})
-}
-
-func judgeFreshlyFormatted(s *scene) []found {
-	if !s.agreed {
-		return nil
-	}
-	return s.eachVolume(func(v *vol) []found {
-		var evidence []string
-		for _, d := range v.own {
-			if d.Meta != nil && d.Meta.ClusterID != nil && *d.Meta.ClusterID != s.clusterID && freshlyFormatted(d) {
-				evidence = append(evidence, meant(v.Volume, d)+", holds nothing")
-			}
-		}
-		return one(v.Name, "was newly formatted and is not of cluster "+quoted(s.clusterID), evidence)
 	})
 }
 

@@ -191,7 +191,7 @@ func (in *inspection) mounts(want, got *corev1.Container, at string) {
 		switch {
 		case !ok:
 			in.add(at+"volumeMounts", "got %q at %s", m.Name, m.MountPath)
-		case !m.ReadOnly:
+		case w.ReadOnly && !m.ReadOnly:
 			in.add(at+"volumeMounts["+m.Name+"].readOnly", "is no longer true: the volume could be written to")
 		case m.MountPath != w.MountPath || m.SubPath != "" || m.SubPathExpr != "":
 			in.add(at+"volumeMounts["+m.Name+"]", "was moved to %s %s%s", m.MountPath, m.SubPath, m.SubPathExpr)
@@ -220,7 +220,7 @@ func (in *inspection) volumes(sent, stored *corev1.Pod) {
 		case v.PersistentVolumeClaim == nil ||
 			v.PersistentVolumeClaim.ClaimName != w.PersistentVolumeClaim.ClaimName:
 			in.add("spec.volumes["+v.Name+"]", "is another volume now")
-		case !v.PersistentVolumeClaim.ReadOnly:
+		case w.PersistentVolumeClaim.ReadOnly && !v.PersistentVolumeClaim.ReadOnly:
 			in.add("spec.volumes["+v.Name+"].persistentVolumeClaim.readOnly",
 				"is no longer true: the kubelet could change groups and labels on the volume")
 		}

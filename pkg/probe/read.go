@@ -26,17 +26,9 @@ func Read(ctx context.Context, c *kube.Client, req Request, use Use) ([]Outcome,
 	for claim, reason := range seen.refused {
 		r.end(Outcome{Claim: claim, Err: &UnreadError{Claim: claim, Reason: reason}})
 	}
-	volumes := map[string]bool{}
-	for _, one := range seen.candidates {
-		if one.driver != "" {
-			volumes[one.volume] = true
-		}
-	}
-	before := map[string]bool{}
-	if len(volumes) > 0 {
-		if before, err = attachments(ctx, c, volumes); err != nil && !kube.IsForbidden(err) {
-			return nil, fmt.Errorf("look at the attachments: %w", err)
-		}
+	volumes, before, err := attachedBefore(ctx, c, seen.candidates)
+	if err != nil {
+		return nil, err
 	}
 	for _, g := range groups(seen.candidates, seen.limits, req.PerPod) {
 		r.start(ctx, g)
@@ -49,11 +41,33 @@ func Read(ctx context.Context, c *kube.Client, req Request, use Use) ([]Outcome,
 	return outcomes, r.sweep(ctx, volumes, before)
 }
 
+// attachedBefore returns the volumes that will be attached, and which of them are attached already.
+func attachedBefore(
+	ctx context.Context, c *kube.Client, candidates []candidate,
+) (volumes, before map[string]bool, err error) {
+	volumes = map[string]bool{}
+	for _, one := range candidates {
+		if one.driver != "" {
+			volumes[one.volume] = true
+		}
+	}
+	if len(volumes) == 0 {
+		return volumes, map[string]bool{}, nil
+	}
+	before, err = attachments(ctx, c, volumes)
+	if err != nil && !kube.IsForbidden(err) {
+		return nil, nil, fmt.Errorf("look at the attachments: %w", err)
+	}
+	return volumes, before, nil
+}
+
 // reader is one Read under way.
 type reader struct {
 	client *kube.Client
 	req    Request
 	use    Use
+	// writable mounts the claims writable: a Rename.
+	writable bool
 	// slots bound the pods at a time.
 	slots  chan struct{}
 	groups sync.WaitGroup
@@ -105,7 +119,7 @@ func (r *reader) startPod(ctx context.Context, g group) (*temporary, error) {
 	spec := podSpec{
 		name: r.podName(), namespace: r.req.Namespace, operation: r.req.Operation, claims: g.names(), image: r.req.Image,
 		pullSecrets: r.req.PullSecrets, identity: r.identity(g), tolerations: r.req.Tolerations,
-		selector: r.req.NodeSelector, node: g.node,
+		selector: r.req.NodeSelector, node: g.node, writable: r.writable,
 		lifetime: r.req.ScheduleTimeout + r.req.ReadTimeout + r.req.CleanupTimeout,
 	}
 	built := spec.build()

@@ -34,6 +34,8 @@ type podSpec struct {
 	selector    map[string]string
 	// node pins the pod by affinity; empty leaves it to the scheduler, which follows the volumes' own affinity.
 	node string
+	// writable mounts the claims writable, for a renaming.
+	writable bool
 	// lifetime is when Kubernetes ends the pod if nobody else has.
 	lifetime time.Duration
 }
@@ -82,7 +84,7 @@ func (s podSpec) build() *corev1.Pod {
 			VolumeSource: corev1.VolumeSource{
 				// read-only here, and not only on the mount: this is what keeps the kubelet from changing groups
 				// and SELinux labels on the volume
-				PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: claim, ReadOnly: true},
+				PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: claim, ReadOnly: !s.writable},
 			},
 		})
 	}
@@ -117,7 +119,7 @@ func (s podSpec) container() corev1.Container {
 	}
 	for i := range s.claims {
 		c.VolumeMounts = append(c.VolumeMounts, corev1.VolumeMount{
-			Name: volumeName(i), MountPath: mountRoot + "/" + strconv.Itoa(i), ReadOnly: true,
+			Name: volumeName(i), MountPath: mountRoot + "/" + strconv.Itoa(i), ReadOnly: !s.writable,
 		})
 	}
 	return c

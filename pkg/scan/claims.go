@@ -233,7 +233,7 @@ func (r *claimReader) request(n needs, image string) probe.Request {
 // use reads one claim. Each claim has a volume of its own, so that several may be read at once.
 func (r *claimReader) use(via Via) probe.Use {
 	return func(ctx context.Context, claim string, fsys fs.FS) error {
-		return readVolume(ctx, r.volumes[claim], string(via), fsys, r.opts.Visit)
+		return readVolume(ctx, r.volumes[claim], string(via), fsys, r.opts)
 	}
 }
 

@@ -131,7 +131,7 @@ func TestADeepLookCopiesWhatWillBeGone(t *testing.T) {
 		return nil
 	}
 	for range 2 { // what is read twice counts once
-		if err := readVolume(t.Context(), &v, string(Pod), os.DirFS(root), d.visiting(note)); err != nil {
+		if err := readVolume(t.Context(), &v, string(Pod), os.DirFS(root), Options{Visit: d.visiting(note)}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -59,7 +59,7 @@ func readFolder(ctx context.Context, folder *volume.Folder, opts Options) error 
 			if err != nil {
 				return err
 			}
-			return readVolume(ctx, v, viaDir, fsys, opts.Visit)
+			return readVolume(ctx, v, viaDir, fsys, opts)
 		})
 	}
 	return group.Wait()

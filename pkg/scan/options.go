@@ -52,6 +52,10 @@ type Options struct {
 	Excluded  map[string]bool
 	ClusterID string
 
+	// SetAside are log directories that are left out of what volumes hold, by the volume's name: what is judged is the
+	// cluster as it will be once they have another name.
+	SetAside map[string][]string
+
 	// Observe is told what happens to pods and claims, OnImage what temporary pods will run, before there is one.
 	Observe func(probe.Event)
 	OnImage func(probe.ImageOffer)

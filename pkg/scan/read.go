@@ -15,8 +15,8 @@ import (
 )
 
 // readVolume reads what is on a volume into v, wherever its files come from: a folder, a temporary pod or a running
-// one. Whoever wants to see the volume too does so while it can be read.
-func readVolume(ctx context.Context, v *volume.Volume, via string, fsys fs.FS, visit Visit) error {
+// one. Whoever wants to see the volume too does so while it can be read, with what is left out of v.
+func readVolume(ctx context.Context, v *volume.Volume, via string, fsys fs.FS, opts Options) error {
 	v.Via, v.State, v.Reason = via, volume.Unread, ""
 	v.Contents, v.Image, v.Topics, v.MetadataVersion = nil, nil, -1, 0
 	contents, err := logdir.Read(fsys, logdir.Options{})
@@ -24,6 +24,7 @@ func readVolume(ctx context.Context, v *volume.Volume, via string, fsys fs.FS, v
 		v.Reason = err.Error()
 		return nil //nolint:nilerr // the volume says it
 	}
+	leaveOut(contents, opts.SetAside[v.Name])
 	v.Contents, v.State = contents, volume.Read
 	if d := metadataDir(v); d != nil {
 		replay(v, d, fsys)
@@ -31,10 +32,10 @@ func readVolume(ctx context.Context, v *volume.Volume, via string, fsys fs.FS, v
 	if slices.ContainsFunc(contents.AllProblems(), func(p logdir.Problem) bool { return !cutOffAtStart(contents, p) }) {
 		v.State, v.Reason = volume.Incomplete, firstProblem(contents)
 	}
-	if visit == nil {
+	if opts.Visit == nil {
 		return nil
 	}
-	return visit(ctx, v, fsys)
+	return opts.Visit(ctx, v, fsys)
 }
 
 // cutOffAtStart tells whether a problem is an append to the metadata log that was never finished. Kafka cuts it off
