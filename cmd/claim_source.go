@@ -10,7 +10,9 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 
 	"github.com/spf13/cobra"
 
@@ -31,7 +33,12 @@ type claimSource struct {
 	// needs refuses, before anything is read, what cannot be read of claims; it may be nil.
 	needs func() error
 
+	// listing keeps what is listed of each claim instead of copying any content.
+	listing bool
+
 	folder string
+	mu     sync.Mutex
+	listed []openVolume
 	// unread are claims that could not be read, or not whole.
 	unread []string
 }
@@ -82,7 +89,18 @@ func (c *claimSource) resolve(ctx context.Context, f *Factory, paths []string) (
 	if err := c.fetch(ctx, f, targets); err != nil {
 		return nil, errors.Join(err, c.close())
 	}
+	if c.listing {
+		return rest, nil
+	}
 	return append(rest, c.folder), nil
+}
+
+// title names a volume of a folder in output: a copy goes by the name of its claim.
+func (c *claimSource) title(folder, name string) string {
+	if c == nil || c.folder == "" || folder != c.folder {
+		return name
+	}
+	return "pvc/" + strings.TrimPrefix(name, "dir/")
 }
 
 func (c *claimSource) fetch(ctx context.Context, f *Factory, targets scan.Targets) error {
@@ -94,12 +112,15 @@ func (c *claimSource) fetch(ctx context.Context, f *Factory, targets scan.Target
 	if err != nil {
 		return err
 	}
-	if c.folder, err = os.MkdirTemp("", "kafkarecover-claims-"); err != nil { // 0700
-		return fmt.Errorf("make a folder for what is read: %w", err)
-	}
 	opts, settle := f.lookOptions(operation, &c.read)
 	defer settle()
-	opts.Visit = c.keep
+	opts.Visit = c.keepListing
+	if !c.listing {
+		if c.folder, err = os.MkdirTemp("", "kafkarecover-claims-"); err != nil { // 0700
+			return fmt.Errorf("make a folder for what is read: %w", err)
+		}
+		opts.Visit = c.keep
+	}
 	targets.Namespace = client.Namespace()
 	seen, err := scan.Kubernetes(ctx, client, targets, f.Now(), opts)
 	if err != nil {
@@ -113,6 +134,16 @@ func (c *claimSource) fetch(ctx context.Context, f *Factory, targets scan.Target
 			}
 		}
 	}
+	return nil
+}
+
+// keepListing keeps names and attributes; contents cannot be read once the claim was let go.
+func (c *claimSource) keepListing(_ context.Context, v *volume.Volume, fsys fs.FS) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.listed = slices.DeleteFunc(c.listed, func(o openVolume) bool { return o.Name == v.Name })
+	c.listed = append(c.listed, openVolume{Name: v.Name, fsys: fsys})
+	slices.SortFunc(c.listed, func(a, b openVolume) int { return strings.Compare(a.Name, b.Name) })
 	return nil
 }
 

@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -68,6 +69,59 @@ func TestOnlyWhatIsWantedOfAClaimIsCopied(t *testing.T) {
 	}
 }
 
+func TestWhatIsListedOfClaimsIsNotCopied(t *testing.T) {
+	t.Parallel()
+	first := fstest.MapFS{"kafka-log1/meta.properties": {Data: []byte("version=1"), Mode: 0o640}}
+	again := fstest.MapFS{"kafka-log1/meta.properties": {Data: []byte("version=1\n"), Mode: 0o640}}
+	var s volumeSource
+	s.claims = &claimSource{listing: true}
+	for _, v := range []struct {
+		name string
+		fsys fstest.MapFS
+	}{{"pvc/data-0-a-b-2", first}, {"pvc/data-0-a-b-1", first}, {"pvc/data-0-a-b-2", again}} {
+		if err := s.claims.keepListing(context.Background(), &volume.Volume{Name: v.name}, v.fsys); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.volumes = s.claims.listed
+	o := volumeOptions{source: s}
+	for arg, want := range map[string]string{
+		"data-0-a-b-1:kafka-log1/meta.properties":     "pvc/data-0-a-b-1/kafka-log1/meta.properties 9",
+		"pvc/data-0-a-b-2:kafka-log1/meta.properties": "pvc/data-0-a-b-2/kafka-log1/meta.properties 10",
+	} {
+		at, err := o.one(arg)
+		if err != nil {
+			t.Errorf("%s: %v", arg, err)
+			continue
+		}
+		if got := fmt.Sprint(at.Title(), " ", at.info.Size()); got != want {
+			t.Errorf("%s: got %q, want %q", arg, got, want)
+		}
+	}
+	if _, err := o.one("kafka-log1/meta.properties"); exitcode.Of(err) != exitcode.Refused ||
+		!strings.HasSuffix(err.Error(), "\ndata-0-a-b-1:kafka-log1/meta.properties\ndata-0-a-b-2:kafka-log1/meta.properties") {
+		t.Errorf("on two claims: %v", err)
+	}
+}
+
+func TestACopyGoesByTheNameOfItsClaim(t *testing.T) {
+	t.Parallel()
+	copies := &claimSource{folder: "/tmp/copies"}
+	for _, c := range []struct {
+		of           *claimSource
+		folder, want string
+	}{
+		{copies, "/tmp/copies", "pvc/data-0-a-b-1"},
+		{copies, "/mnt/volumes", "dir/data-0-a-b-1"},
+		{&claimSource{}, "", "dir/data-0-a-b-1"},
+		{nil, "/tmp/copies", "dir/data-0-a-b-1"},
+	} {
+		if got := c.of.title(c.folder, "dir/data-0-a-b-1"); got != c.want {
+			t.Errorf("%+v, %s: got %q, want %q", c.of, c.folder, got, c.want)
+		}
+	}
+}
+
 func TestClaimsOfAClusterThatIsNotThere(t *testing.T) {
 	t.Parallel()
 	missing := filepath.Join(t.TempDir(), "no-such-kubeconfig")
@@ -75,7 +129,7 @@ func TestClaimsOfAClusterThatIsNotThere(t *testing.T) {
 		"metadata summary pvc/data-0", "metadata quorum kafka/a", "metadata verify --dir kafka/a",
 		"metadata ls pvc/data-0 image",
 		"metadata groups --dir kafka/a", "partition records --dir pvc/a orders-0", "partition verify --dir kafka/a orders",
-		"volume cat --dir pvc/a kafka-log1/meta.properties", "volume get --dir pvc/a kafka-log1 /nowhere/x",
+		"volume cat --dir pvc/a kafka-log1/meta.properties", "volume ls --dir pvc/a", "volume get --dir pvc/a kafka-log1 /nowhere/x",
 		"storage info --dir pvc/data-0", "metadata diff pvc/a pvc/b", "metadata records pvc/data-0",
 	} {
 		r := runOffline(t, "", append(strings.Fields(line), "--kubeconfig", missing)...)

@@ -71,6 +71,7 @@ func (o *metadataQuorumOptions) run(ctx context.Context) (any, error) {
 	problems := append([]string{}, o.claims.unread...)
 	for _, dir := range o.dirs {
 		err := eachVolume(ctx, dir, func(name string, c *logdir.Contents, err error) {
+			name = o.claims.title(dir, name)
 			if err != nil {
 				problems = append(problems, fmt.Sprintf("%s: %v", name, err))
 				return

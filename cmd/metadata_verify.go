@@ -81,9 +81,10 @@ func (o *metadataVerifyOptions) run(ctx context.Context) (any, error) {
 				return nil, err
 			}
 			one, err := readVolume(folder, v)
+			one.Name = o.claims.title(dir, v.Name)
 			if err != nil {
 				unread = append(unread, verify.Issue{
-					Level: verify.Error, Rule: "unread", Subject: v.Name, Message: err.Error(),
+					Level: verify.Error, Rule: "unread", Subject: one.Name, Message: err.Error(),
 				})
 				continue
 			}

@@ -23,7 +23,7 @@ const volumeLong = `Look at the plain files of volumes: list, show, copy out. Re
 
 A PATH is below the volume's root. With several volumes it may begin with the volume's name and a colon, as in
 data-0-my-cluster-broker-0:kafka-log0/meta.properties. Links are shown and
-neither opened nor copied; no path leads out of its volume. "cat" and "get" also take pvc/NAME and kafka/NAME as --dir.`
+neither opened nor copied; no path leads out of its volume. --dir also takes pvc/NAME and kafka/NAME.`
 
 func newVolumeCmd(f *Factory) *cobra.Command {
 	return branch(&cobra.Command{
@@ -48,10 +48,8 @@ type volumeOptions struct {
 // Complete implements action.
 func (o *volumeOptions) Complete(ctx context.Context, args []string) error {
 	o.args = args
-	if o.source.claims != nil {
-		if err := o.source.fetch(ctx, o.factory); err != nil {
-			return err
-		}
+	if err := o.source.fetch(ctx, o.factory); err != nil {
+		return err
 	}
 	return o.source.open(false)
 }
@@ -134,7 +132,12 @@ func (o *volumeOptions) hasVolume(name string) bool {
 
 // called tells whether the volume goes by the name, with or without what kind of volume it is.
 func (v *openVolume) called(name string) bool {
-	return v.Name == name || strings.TrimPrefix(v.Name, "dir/") == name
+	return v.Name == name || v.short() == name
+}
+
+// short is the volume's name without its kind.
+func (v *openVolume) short() string {
+	return strings.TrimPrefix(strings.TrimPrefix(v.Name, "pvc/"), "dir/")
 }
 
 // one is find where only one volume may have the path.
@@ -146,7 +149,7 @@ func (o *volumeOptions) one(arg string) (located, error) {
 	if len(found) > 1 {
 		var b strings.Builder
 		for i := range found {
-			fmt.Fprintf(&b, "\n%s:%s", strings.TrimPrefix(found[i].volume.Name, "dir/"), logdir.Escape(found[i].path))
+			fmt.Fprintf(&b, "\n%s:%s", found[i].volume.short(), logdir.Escape(found[i].path))
 		}
 		return located{}, exitcode.With(exitcode.Refused, fmt.Errorf(
 			"%q is on %d volumes and none is chosen for you; name one:%s", arg, len(found), b.String()))
@@ -172,6 +175,7 @@ func newVolumeListCmd(f *Factory) *cobra.Command {
 		RunE: f.do(o, format),
 	}
 	o.source.addFlags(cmd)
+	o.source.listClaims(cmd)
 	cmd.Flags().BoolVarP(&o.recursive, "recursive", "R", false, "List directories with all that is in them")
 	addOutputFlag(cmd, format)
 	return exits(cmd, exitcode.NotFound, exitcode.Incomplete)

@@ -36,10 +36,17 @@ func (s *volumeSource) takeClaims(cmd *cobra.Command, wanted func(name string) b
 	s.claims.addFlags(cmd)
 }
 
+// listClaims lets them stand there for a command that needs names and attributes only.
+func (s *volumeSource) listClaims(cmd *cobra.Command) {
+	s.takeClaims(cmd, nil)
+	s.claims.listing = true
+}
+
 // fetch reads the claims among the folders named.
 func (s *volumeSource) fetch(ctx context.Context, f *Factory) (err error) {
 	s.dirs, err = s.claims.resolve(ctx, f, s.dirs)
 	s.unread = append(s.unread, s.claims.unread...)
+	s.volumes = append(s.volumes, s.claims.listed...)
 	s.closers = append(s.closers, s.claims.close)
 	return err
 }
@@ -67,7 +74,7 @@ func (s *volumeSource) open(narrow bool) (err error) {
 			s.close()
 		}
 	}()
-	if len(s.dirs) == 0 {
+	if len(s.dirs)+len(s.volumes)+len(s.unread) == 0 {
 		return usagef("name the volume or folder of volumes, for example --dir /mnt/volumes")
 	}
 	for _, dir := range s.dirs {
@@ -98,14 +105,14 @@ func (s *volumeSource) openFolder(dir string) error {
 	s.closers = append(s.closers, folder.Close)
 	for _, v := range folder.Volumes {
 		if v.State == volume.Unread {
-			s.unread = append(s.unread, fmt.Sprintf("%s: %s", v.Name, v.Reason))
+			s.unread = append(s.unread, fmt.Sprintf("%s: %s", s.claims.title(dir, v.Name), v.Reason))
 			continue
 		}
 		fsys, err := folder.Open(v.Name)
 		if err != nil {
 			return err
 		}
-		s.volumes = append(s.volumes, openVolume{Name: v.Name, fsys: fsys})
+		s.volumes = append(s.volumes, openVolume{Name: s.claims.title(dir, v.Name), fsys: fsys})
 	}
 	return nil
 }
