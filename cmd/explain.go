@@ -140,16 +140,17 @@ func (r *Rules) Table(wide bool) output.Document {
 	if r.one {
 		return explained(&r.Rules[0])
 	}
-	names := []string{"RULE", "SEVERITY", "RESTORE", "~TITLE"}
+	names := []string{"RULE", "SEVERITY", "~TITLE"}
 	if wide {
-		names = append(names, "~WHY", "~REMEDY", "~SOURCE")
+		names = []string{"RULE", "SEVERITY", "RESTORE", "TITLE", "WHY", "REMEDY", "SOURCE"}
 	}
 	rows := make([][]output.Cell, 0, len(r.Rules))
 	for i := range r.Rules {
 		rule := &r.Rules[i]
-		row := output.Row(rule.ID, severityCell(rule.Severity), restoreText(rule), rule.Title)
+		row := output.Row(rule.ID, severityCell(rule.Severity), rule.Title)
 		if wide {
-			row = append(row, output.Row(rule.Why, rule.Remedy, rule.Source)...)
+			row = output.Row(rule.ID, severityCell(rule.Severity), restoreText(rule), rule.Title, rule.Why, rule.Remedy,
+				rule.Source)
 		}
 		rows = append(rows, row)
 	}

@@ -40,8 +40,8 @@ func TestExplainListsAllRules(t *testing.T) {
 			t.Errorf("rule %s is not told", r.ID)
 		}
 	}
-	if !strings.Contains(table, "refuses, always") || !strings.Contains(table, "goes on") {
-		t.Errorf("the table must tell what restore does:\n%s", table)
+	if !strings.Contains(wide, "refuses, always") || !strings.Contains(wide, "goes on") {
+		t.Errorf("the wide table must tell what restore does:\n%s", wide)
 	}
 }
 

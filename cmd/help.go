@@ -2,12 +2,15 @@ package cmd
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
 	"github.com/kafkarecover/kafkarecover/pkg/exitcode"
+	"github.com/kafkarecover/kafkarecover/pkg/output"
 )
 
 const exitAnnotation = "exit-status"
@@ -46,18 +49,32 @@ func exitStatus(cmd *cobra.Command) string {
 	return b.String()
 }
 
-// helpText is what --help prints.
-func helpText(cmd *cobra.Command) string {
+// helpText is what --help prints, for a terminal of a width; 0 leaves lines as they were written.
+func helpText(cmd *cobra.Command, width int) string {
 	text := cmd.Long
 	if text == "" {
 		text = cmd.Short + "."
 	}
-	return strings.TrimSpace(text) + "\n\n" + usageText(cmd)
+	return reflow(strings.TrimSpace(text), width) + "\n\n" + usageText(cmd, width)
+}
+
+// reflow breaks paragraphs anew where a line is too long for the terminal. Indented lines stay as they are.
+func reflow(text string, width int) string {
+	paragraphs := strings.Split(text, "\n\n")
+	for i, p := range paragraphs {
+		lines := strings.Split(p, "\n")
+		long := slices.ContainsFunc(lines, func(l string) bool { return utf8.RuneCountInString(l) > width })
+		indented := slices.ContainsFunc(lines, func(l string) bool { return strings.HasPrefix(l, " ") })
+		if width > 0 && long && !indented {
+			paragraphs[i] = strings.Join(output.Wrap(strings.Join(lines, " "), width), "\n")
+		}
+	}
+	return strings.Join(paragraphs, "\n\n")
 }
 
 // usageText is what follows a command's description in its help. Connection flags are kubectl's own and many: they
 // are listed by `options` alone, as kubectl does.
-func usageText(cmd *cobra.Command) string {
+func usageText(cmd *cobra.Command, width int) string {
 	var b strings.Builder
 	section := func(title, body string) {
 		if body = strings.TrimRight(body, " \n"); body != "" {
@@ -74,7 +91,7 @@ func usageText(cmd *cobra.Command) string {
 		section("Examples:", indentExample(cmd))
 	}
 	subcommands(cmd, section)
-	section("Flags:", cmd.LocalNonPersistentFlags().FlagUsages())
+	section("Flags:", cmd.LocalNonPersistentFlags().FlagUsagesWrapped(width))
 	if cmd.HasParent() {
 		section("Global flags:", commonFlags)
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kafkarecover/kafkarecover/pkg/exitcode"
+	"github.com/kafkarecover/kafkarecover/pkg/iostreams"
 	"github.com/kafkarecover/kafkarecover/pkg/kraft/metadata"
 	"github.com/kafkarecover/kafkarecover/pkg/kraft/metadata/diff"
 	"github.com/kafkarecover/kafkarecover/pkg/output"
@@ -108,18 +109,22 @@ func (d *MetadataDiff) Table(bool) output.Document {
 	if len(d.Changes) == 0 {
 		return output.Document{{Lines: []output.Line{output.Text("no differences")}}}
 	}
-	var rows [][]output.Cell
+	var s output.Section
 	for _, c := range d.Changes {
-		kind, object := string(c.Kind), c.Object
+		s.Lines = append(s.Lines, output.Text(string(c.Kind), " ", output.Styled(iostreams.Strong, c.Object)))
 		for _, f := range c.Fields {
-			rows = append(rows, output.Row(kind, object, f.Name, f.From, f.To))
-			kind, object = "", ""
-		}
-		if len(c.Fields) == 0 {
-			rows = append(rows, output.Row(kind, object, "", "", ""))
+			text := f.Name + ": " + f.To
+			switch c.Kind {
+			case diff.Changed:
+				text = f.Name + ": " + dash(f.From) + " → " + dash(f.To)
+			case diff.Removed:
+				text = f.Name + ": " + f.From
+			case diff.Added:
+			}
+			s.Lines = append(s.Lines, output.Indented(4, text))
 		}
 	}
-	return tableOf(output.Columns("CHANGE", "OBJECT", "FIELD", "~FROM", "~TO"), rows)
+	return output.Document{s}
 }
 
 // Names implements output.Namer.

@@ -238,10 +238,14 @@ func (g *MetadataGroups) groupTable() output.Document {
 		if !known {
 			text = "-"
 		}
-		rows = append(rows, output.Row(one.ID, one.Kind, one.Epoch, len(one.Members), len(one.Offsets), text,
-			millisText(last)))
+		epoch := "" // groups of the old protocol have none
+		if one.Epoch > 0 {
+			epoch = fmt.Sprint(one.Epoch)
+		}
+		rows = append(rows, output.Row(one.ID, one.Kind, epoch, len(one.Members), len(one.Offsets), text,
+			secondsText(last)))
 	}
-	return tableOf(output.Columns("~GROUP", "KIND", ">EPOCH", ">MEMBERS", ">PARTITIONS", ">LAG", "LAST COMMIT"), rows)
+	return tableOf(output.Columns("GROUP", "KIND", ">EPOCH", ">MEMBERS", ">OFFSETS", ">LAG", "LAST COMMIT"), rows)
 }
 
 func (g *MetadataGroups) offsetTable(wide bool) output.Document {
@@ -253,16 +257,18 @@ func (g *MetadataGroups) offsetTable(wide bool) output.Document {
 			if o.End != nil {
 				end, lag = fmt.Sprint(*o.End), fmt.Sprint(*o.Lag)
 			}
-			row := output.Row(one.ID, o.Topic, o.Partition, o.Offset, end, lag, millisText(o.CommittedAt))
+			row := output.Row(one.ID, o.Topic, o.Partition, o.Offset, end, lag)
 			if wide {
-				row = append(row, output.Row(o.LeaderEpoch, o.Metadata)...)
+				row = append(row, output.Row(millisText(o.CommittedAt), o.LeaderEpoch, o.Metadata)...)
+			} else {
+				row = append(row, output.Row(secondsText(o.CommittedAt))...)
 			}
 			rows = append(rows, row)
 		}
 	}
-	names := []string{"~GROUP", "~TOPIC", ">PARTITION", ">OFFSET", ">END", ">LAG", "COMMITTED"}
+	names := []string{"GROUP", "TOPIC", ">PART", ">OFFSET", ">END", ">LAG", "COMMITTED"}
 	if wide {
-		names = append(names, ">EPOCH", "~METADATA")
+		names = append(names, ">EPOCH", "METADATA")
 	}
 	return tableOf(output.Columns(names...), rows)
 }

@@ -239,19 +239,22 @@ func (q *MetadataQuorum) replication(wide bool) *output.Table {
 		if c.Role == quorum.Voter {
 			elected = map[bool]string{true: "yes", false: "no"}[c.Electable]
 		}
-		row := output.Row(node, c.DirectoryID, end, c.End.Epoch, c.Behind, c.SnapshotEnd, millisText(c.LastTimestamp),
-			string(c.Role), elected, c.Name)
 		if wide {
-			row = append(row, output.Row(c.Votes, c.RoleReason)...)
+			rows = append(rows, output.Row(node, c.DirectoryID, end, c.End.Epoch, c.Behind, c.SnapshotEnd,
+				millisText(c.LastTimestamp), string(c.Role), elected, c.Name, c.Votes, c.RoleReason))
+			continue
 		}
-		rows = append(rows, row)
+		if !c.Empty {
+			end += fmt.Sprintf("/%d", c.End.Epoch) // as scan has it
+		}
+		rows = append(rows, output.Row(node, end, c.Behind, string(c.Role), elected, c.Name))
 	}
-	names := []string{
-		">NodeId", "DirectoryId", ">LogEndOffset", ">Epoch", ">Lag", ">Snapshot", "LastTimestamp", "Status", "Electable",
-		"Copy",
-	}
+	names := []string{">NodeId", ">LogEnd", ">Lag", "Status", "Electable", "~Copy"}
 	if wide {
-		names = append(names, ">Votes", "~Reason")
+		names = []string{
+			">NodeId", "DirectoryId", ">LogEndOffset", ">Epoch", ">Lag", ">Snapshot", "LastTimestamp", "Status",
+			"Electable", "Copy", ">Votes", "Reason",
+		}
 	}
 	return &output.Table{Columns: output.Columns(names...), Rows: rows}
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -166,6 +167,7 @@ func (o *metadataRecordsOptions) unfiltered() bool {
 func (o *metadataRecordsOptions) printer(out *bufio.Writer, file metadataFile) func(*metadata.Entry) error {
 	var line []byte
 	first := true
+	row, between := o.factory.longRow("%10v %6v %-24s %-32s", 76)
 	return func(e *metadata.Entry) error {
 		if !o.filter.Match(e.Position, e.Record) {
 			return nil
@@ -178,16 +180,27 @@ func (o *metadataRecordsOptions) printer(out *bufio.Writer, file metadataFile) f
 		}
 		if first {
 			first = false
-			if _, err := fmt.Fprintf(out, "%s\n%10s %6s %-24s %-32s %s\n", output.Escape(file.Title),
-				"OFFSET", "EPOCH", "TIME", "TYPE", "DATA"); err != nil {
+			if _, err := fmt.Fprintf(out, "%s\n"+row+"%sDATA\n", output.Escape(file.Title),
+				"OFFSET", "EPOCH", "TIME", "TYPE", between); err != nil {
 				return err
 			}
 		}
 		line = e.AppendPayload(line[:0], !o.source.secrets)
-		_, err := fmt.Fprintf(out, "%10d %6d %-24s %-32s %s\n", e.Offset, e.Epoch, millisText(e.Timestamp),
-			e.TypeName(), output.Escape(string(payloadData(line))))
+		_, err := fmt.Fprintf(out, row+"%s%s\n", e.Offset, e.Epoch, millisText(e.Timestamp), e.TypeName(), between,
+			output.Escape(string(payloadData(line))))
 		return err
 	}
+}
+
+// longRow is the format of a row that takes so many columns, and what stands between it and its last, long field. On a
+// terminal with little room behind the row that field has a line of its own: the terminal breaks it there, and it can be
+// copied whole.
+func (f *Factory) longRow(row string, columns int) (format, between string) {
+	const least = 40
+	if f.IO.OutTTY && f.IO.Width()-columns < least {
+		return row[:strings.LastIndexByte(row, '%')] + "%s", "\n    "
+	}
+	return row, " "
 }
 
 // payloadData cuts {"type":…,"version":…,"data":X} down to X.

@@ -225,7 +225,7 @@ func (s *MetadataSummary) Table(bool) output.Document {
 		}
 	}
 	for _, b := range s.Brokers {
-		brokers = append(brokers, output.Row(b.ID, rackText(b), brokerState(b), len(b.LogDirs), endPointsText(b.EndPoints)))
+		brokers = append(brokers, output.Row(b.ID, rackText(b), brokerState(b), endPointsText(b.EndPoints)))
 	}
 	for _, r := range s.Removed {
 		removed = append(removed, output.Row(r.Name, r.ID, r.Partitions, r.Offset, millisText(r.Timestamp)))
@@ -253,10 +253,10 @@ func (s *MetadataSummary) Table(bool) output.Document {
 			"%q since offset %d, %d records, not applied", s.Open.Name, s.Open.Offset, s.Open.Records)))
 	}
 	return output.Document{
-		{Table: &output.Table{Columns: output.Columns("", ""), Rows: rows}},
+		{Table: &output.Table{Columns: output.Columns("", "~"), Rows: rows}},
 		{Table: &output.Table{Columns: output.Columns("FEATURE", ">LEVEL"), Rows: features}},
 		{Table: &output.Table{
-			Columns: output.Columns(">BROKER", "RACK", "STATE", ">DIRECTORIES", "~LISTENERS"), Rows: brokers,
+			Columns: output.Columns(">BROKER", "RACK", "STATE", "~LISTENERS"), Rows: brokers,
 		}},
 		{
 			Title: "Topics removed by the log",

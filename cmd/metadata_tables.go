@@ -106,16 +106,16 @@ func (t *MetadataTopics) Table(wide bool) output.Document {
 	rows := make([][]output.Cell, 0, len(t.Topics))
 	for i := range t.Topics {
 		topic := &t.Topics[i]
-		row := output.Row(topic.Name, topic.ID, topic.Partitions, topic.MaxReplication,
-			zeroDash(topic.Offline), zeroDash(topic.UnderReplicated))
+		row := output.Row(topic.Name, topic.ID, topic.Partitions, topic.MaxReplication)
 		if wide {
-			row = append(row, output.Cell{Text: configText(topic.Config)})
+			row = append(row, output.Row(zeroDash(topic.Offline), zeroDash(topic.UnderReplicated),
+				configText(topic.Config))...)
 		}
 		rows = append(rows, row)
 	}
-	names := []string{"TOPIC", "ID", ">PARTITIONS", ">REPLICATION", ">OFFLINE", ">UNDER-REPLICATED"}
+	names := []string{"TOPIC", "ID", ">PARTITIONS", ">REPLICATION"}
 	if wide {
-		names = append(names, "~CONFIG")
+		names = append(names, ">OFFLINE", ">UNDER-REPLICATED", "CONFIG")
 	}
 	return tableOf(output.Columns(names...), rows)
 }
@@ -183,9 +183,9 @@ type MetadataBrokers struct {
 func (t *MetadataBrokers) Table(wide bool) output.Document {
 	var brokers, controllers [][]output.Cell
 	for _, b := range t.Brokers {
-		row := output.Row(b.ID, rackText(b), brokerState(b), b.Epoch, len(b.LogDirs), endPointsText(b.EndPoints))
+		row := output.Row(b.ID, rackText(b), brokerState(b), endPointsText(b.EndPoints))
 		if wide {
-			row = append(row, output.Row(uuidsText(b.LogDirs), b.IncarnationID)...)
+			row = append(row, output.Row(b.Epoch, b.IncarnationID, uuidsText(b.LogDirs))...)
 		}
 		brokers = append(brokers, row)
 	}
@@ -194,15 +194,20 @@ func (t *MetadataBrokers) Table(wide bool) output.Document {
 		for i, e := range c.EndPoints {
 			points[i] = metadata.BrokerEndpoint{Name: e.Name, Host: e.Host, Port: e.Port}
 		}
-		controllers = append(controllers, output.Row(c.ID, endPointsText(points), c.IncarnationID))
+		row := output.Row(c.ID, endPointsText(points))
+		if wide {
+			row = append(row, output.Row(c.IncarnationID)...)
+		}
+		controllers = append(controllers, row)
 	}
-	names := []string{">BROKER", "RACK", "STATE", ">EPOCH", ">DIRECTORIES", "~LISTENERS"}
+	names, controllerNames := []string{">BROKER", "RACK", "STATE", "~LISTENERS"}, []string{">CONTROLLER", "~LISTENERS"}
 	if wide {
-		names = append(names, "~DIRECTORY IDS", "INCARNATION")
+		names = append(names, ">EPOCH", "INCARNATION", "DIRECTORY IDS")
+		controllerNames = append(controllerNames, "INCARNATION")
 	}
 	return output.Document{
 		{Table: &output.Table{Columns: output.Columns(names...), Rows: brokers}},
-		{Table: &output.Table{Columns: output.Columns(">CONTROLLER", "~LISTENERS", "INCARNATION"), Rows: controllers}},
+		{Table: &output.Table{Columns: output.Columns(controllerNames...), Rows: controllers}},
 	}
 }
 
@@ -218,9 +223,10 @@ func (t *MetadataBrokers) Names() []string {
 	return out
 }
 
+// rackText is empty for a broker without a rack, so that a cluster without racks has no column of them.
 func rackText(b *metadata.Broker) string {
 	if b.Rack == nil {
-		return "-"
+		return ""
 	}
 	return *b.Rack
 }

@@ -153,19 +153,42 @@ type MetadataVerify struct {
 
 // Table implements output.Tabler.
 func (v *MetadataVerify) Table(bool) output.Document {
-	rows := make([][]output.Cell, 0, len(v.Issues))
+	issues := make([]shownIssue, 0, len(v.Issues))
 	for _, i := range v.Issues {
-		rows = append(rows, output.Row(levelCell(string(i.Level)), i.Rule, i.Subject, i.Message, i.Remedy))
+		issues = append(issues, shownIssue{string(i.Level), i.Rule, i.Subject, i.Message, i.Remedy})
 	}
 	summary := fmt.Sprintf("%d volumes, %d metadata files with %d records, %d partition directories; newest metadata: %s",
 		v.Volumes, v.Files, v.Records, v.Partitions, dash(v.Newest))
-	if len(rows) == 0 {
+	if len(issues) == 0 {
 		summary += "; nothing is wrong"
 	}
-	return output.Document{
-		{Table: &output.Table{Columns: output.Columns("LEVEL", "RULE", "SUBJECT", "~MESSAGE", "~REMEDY"), Rows: rows}},
-		{Lines: []output.Line{output.Text(summary)}},
+	return output.Document{issueSection(issues), {Lines: []output.Line{output.Text(summary)}}}
+}
+
+// shownIssue is what people are shown of an issue of verify.
+type shownIssue struct{ level, rule, subject, message, remedy string }
+
+// issueSection shows issues one below the other, as findings are shown; those that differ in their subject alone as one
+// with all its subjects.
+func issueSection(issues []shownIssue) output.Section {
+	var s output.Section
+	for len(issues) > 0 {
+		first := issues[0]
+		s.Lines = append(s.Lines, output.Text(levelCell(first.level), " ", output.Styled(iostreams.Strong, first.rule)))
+		for len(issues) > 0 {
+			next := issues[0]
+			if next.subject = first.subject; next != first {
+				break
+			}
+			s.Lines = append(s.Lines, output.Indented(2, issues[0].subject))
+			issues = issues[1:]
+		}
+		s.Lines = append(s.Lines, output.Indented(4, first.message))
+		if first.remedy != "" {
+			s.Lines = append(s.Lines, output.Indented(4, "→ ", first.remedy))
+		}
 	}
+	return s
 }
 
 // Names implements output.Namer.

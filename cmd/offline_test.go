@@ -9,12 +9,14 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/kafkarecover/kafkarecover/pkg/exitcode"
 	"github.com/kafkarecover/kafkarecover/pkg/iostreams"
 	"github.com/kafkarecover/kafkarecover/pkg/kraft/batch"
+	"github.com/kafkarecover/kafkarecover/testdata/volumes"
 )
 
 var update = flag.Bool("update", false, "write the golden files instead of comparing with them")
@@ -125,6 +127,50 @@ func TestOfflineCommandsOnATerminal(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestTablesFitATerminal looks at real volumes with the names that clusters have, on a terminal of 80 columns: nothing is
+// wider, but for the data of records, which has lines of its own, and names in a list of files.
+func TestTablesFitATerminal(t *testing.T) {
+	t.Parallel()
+	dir := volumes.Unpack(t, volumes.SplitRoles)
+	controller := filepath.Join(dir, "data-0-my-cluster-controller-3")
+	for _, line := range []string{
+		"scan --dir " + dir, "metadata summary " + dir, "metadata topics " + dir, "metadata brokers " + dir,
+		"metadata users " + dir, "metadata acls " + dir, "metadata configs " + dir, "metadata groups --dir " + dir,
+		"metadata groups --offsets --dir " + dir, "metadata quorum " + dir, "metadata verify " + dir,
+		"metadata diff " + controller + "@10 " + controller, "partition ls --dir " + dir,
+		"partition ls --segments orders --dir " + dir, "partition verify --dir " + dir, "storage info --dir " + dir,
+		"explain", "explain would-be-formatted", "scan --help", "restore --help", "partition ls --help",
+	} {
+		t.Run(line, func(t *testing.T) {
+			t.Parallel()
+			r := runTerminal(t, strings.Fields(line)...)
+			lines := strings.Split(r.out, "\n")
+			for _, l := range lines {
+				if n := utf8.RuneCountInString(strings.ReplaceAll(l, dir, "DIR")); n > 80 {
+					t.Errorf("%d columns: %s", n, l)
+				}
+			}
+			if len(lines) < 2 {
+				t.Errorf("nothing was printed: %s", r.err)
+			}
+		})
+	}
+}
+
+// TestDataOfRecordsIsWhole: on a narrow terminal it stands below its record, in a pipe and on a wide one beside it.
+func TestDataOfRecordsIsWhole(t *testing.T) {
+	t.Parallel()
+	args := strings.Fields("metadata records --type topic --topic s-none --dir " + single)
+	const row = "       114      1 2026-11-24T09:02:00.487Z TOPIC_RECORD"
+	const data = `{"name":"s-none","topicId":"jtYhVovwQQaXkPVyZXo3FA"}`
+	if r := runTerminal(t, args...); !strings.Contains(r.out, row+"\n    "+data+"\n") {
+		t.Errorf("80 columns:\n%s", r.out)
+	}
+	if r := runOffline(t, "", args...); !strings.Contains(r.out, row+strings.Repeat(" ", 21)+data+"\n") {
+		t.Errorf("a pipe:\n%s", r.out)
 	}
 }
 

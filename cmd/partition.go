@@ -99,7 +99,8 @@ func (o *partitionOptions) chooses(p *logdir.Partition) bool {
 const partitionListLong = `List partitions with their offsets, sizes and times.
 
 Only batch headers of the first and last segment are read; --segments reads those of all. LAST is the newest timestamp.
-END is what Kafka's own recovery would find if the last segment is sound; "partition verify" proves that.`
+END is what Kafka's own recovery would find if the last segment is sound; "partition verify" proves that. With -o wide
+each line names its volume and directory, and segments have their batches and compression.`
 
 type partitionListOptions struct {
 	partitionOptions
@@ -118,7 +119,7 @@ func newPartitionListCmd(f *Factory) *cobra.Command {
 		RunE: f.do(o, format),
 	}
 	o.addSource(cmd)
-	cmd.Flags().BoolVar(&o.segments, "segments", false, "List every segment, with batches, records and compression")
+	cmd.Flags().BoolVar(&o.segments, "segments", false, "List every segment")
 	addOutputFlag(cmd, format)
 	return exits(cmd, exitcode.NotFound, exitcode.Incomplete)
 }
@@ -207,23 +208,50 @@ type PartitionSegment struct {
 
 // Table implements output.Tabler.
 func (l *PartitionList) Table(wide bool) output.Document {
-	if l.segments {
-		return l.segmentTable()
+	switch {
+	case l.segments && wide:
+		return l.wideSegments()
+	case l.segments:
+		return l.segmentTables()
+	case wide:
+		return l.widePartitions()
 	}
+	var doc output.Document
+	for i := range l.Partitions {
+		p := &l.Partitions[i]
+		state := "" // a column only where there is another than current
+		if p.State != logdir.PartitionCurrent {
+			state = string(p.State)
+		}
+		row := output.Row(p.shown(), p.Start, p.End, progress.Size(p.Bytes), secondsText(p.Newest), state)
+		if title := path.Join(p.Volume, p.LogDir); len(doc) == 0 || doc[len(doc)-1].Title != title {
+			columns := output.Columns("PARTITION", ">START", ">END", ">SIZE", "LAST", "STATE")
+			doc = append(doc, output.Section{Title: title, Table: &output.Table{Columns: columns}})
+		}
+		table := doc[len(doc)-1].Table
+		table.Rows = append(table.Rows, row)
+	}
+	return doc
+}
+
+// shown names the partition; the directory of one that is not current says more, and wide shows it.
+func (p *PartitionInfo) shown() string {
+	if p.Topic == "" {
+		return p.Dir
+	}
+	return logdir.Escape(p.Topic) + "-" + strconv.Itoa(int(p.Partition.Partition))
+}
+
+// widePartitions has a row for each copy that says all by itself.
+func (l *PartitionList) widePartitions() output.Document {
 	rows := make([][]output.Cell, 0, len(l.Partitions))
 	for i := range l.Partitions {
 		p := &l.Partitions[i]
-		row := output.Row(p.Dir, p.Start, p.End, progress.Size(p.Bytes), secondsText(p.Newest), p.Volume)
-		if wide {
-			row = append(row, output.Row(p.LogDir, p.State, p.SegmentCount, p.Epoch, secondsText(p.Oldest), dash(p.TopicID))...)
-		}
-		rows = append(rows, row)
+		rows = append(rows, output.Row(p.Dir, p.Start, p.End, progress.Size(p.Bytes), secondsText(p.Newest), p.Volume,
+			p.LogDir, p.State, p.SegmentCount, p.Epoch, secondsText(p.Oldest), dash(p.TopicID)))
 	}
-	names := []string{"~PARTITION", ">START", ">END", ">SIZE", "LAST", "~VOLUME"}
-	if wide {
-		names = append(names, "DIRECTORY", "STATE", ">SEGMENTS", ">EPOCH", "FIRST", "TOPIC ID")
-	}
-	return tableOf(output.Columns(names...), rows)
+	return tableOf(output.Columns("PARTITION", ">START", ">END", ">SIZE", "LAST", "VOLUME", "DIRECTORY", "STATE",
+		">SEGMENTS", ">EPOCH", "FIRST", "TOPIC ID"), rows)
 }
 
 // secondsText is a time as a list shows it.
@@ -234,7 +262,28 @@ func secondsText(ms int64) string {
 	return time.UnixMilli(ms).UTC().Format(time.RFC3339)
 }
 
-func (l *PartitionList) segmentTable() output.Document {
+// segmentTables has a table for each partition's copy.
+func (l *PartitionList) segmentTables() output.Document {
+	var doc output.Document
+	for i := range l.Partitions {
+		p := &l.Partitions[i]
+		t := &output.Table{Columns: output.Columns("SEGMENT", ">END", ">RECORDS", ">SIZE", "LAST")}
+		section := output.Section{Title: path.Join(p.Volume, p.LogDir, p.Dir), Table: t}
+		for k := range p.Segments {
+			s := &p.Segments[k]
+			t.Rows = append(t.Rows, output.Row(path.Base(s.Name), s.End, s.Records, progress.Size(s.Size),
+				secondsText(s.Newest)))
+			if s.Problem != "" {
+				section.Lines = append(section.Lines, output.Text(s.Problem))
+			}
+		}
+		doc = append(doc, section)
+	}
+	return doc
+}
+
+// wideSegments has a row for each segment that says all by itself.
+func (l *PartitionList) wideSegments() output.Document {
 	var rows [][]output.Cell
 	var notes output.Section
 	for i := range l.Partitions {
@@ -248,8 +297,8 @@ func (l *PartitionList) segmentTable() output.Document {
 			}
 		}
 	}
-	return output.Document{{Table: &output.Table{Columns: output.Columns("~SEGMENT", ">START", ">END", ">BATCHES",
-		">RECORDS", ">SIZE", "CODEC", "LAST"), Rows: rows}}, notes}
+	return append(tableOf(output.Columns("SEGMENT", ">START", ">END", ">BATCHES", ">RECORDS", ">SIZE", "CODEC", "LAST"),
+		rows), notes)
 }
 
 // Names implements output.Namer.
@@ -348,19 +397,16 @@ func (v *PartitionVerify) add(volume string, r *partition.Report) {
 
 // Table implements output.Tabler.
 func (v *PartitionVerify) Table(bool) output.Document {
-	rows := make([][]output.Cell, 0, len(v.Issues))
+	issues := make([]shownIssue, 0, len(v.Issues))
 	for _, i := range v.Issues {
-		rows = append(rows, output.Row(levelCell(string(i.Level)), i.Rule, i.Volume+"/"+i.Path, i.Message, i.Remedy))
+		issues = append(issues, shownIssue{string(i.Level), i.Rule, i.Volume + "/" + i.Path, i.Message, i.Remedy})
 	}
 	summary := fmt.Sprintf("%d partitions, %d files, %s in %d batches with %d records",
 		v.Partitions, v.Files, progress.Size(v.Bytes), v.Batches, v.Records)
-	if len(rows) == 0 && len(v.Unread) == 0 {
+	if len(issues) == 0 && len(v.Unread) == 0 {
 		summary += "; nothing is wrong"
 	}
-	return output.Document{
-		{Table: &output.Table{Columns: output.Columns("LEVEL", "RULE", "~FILE", "~MESSAGE", "~REMEDY"), Rows: rows}},
-		{Lines: []output.Line{output.Text(summary)}},
-	}
+	return output.Document{issueSection(issues), {Lines: []output.Line{output.Text(summary)}}}
 }
 
 // Names implements output.Namer.

@@ -133,7 +133,8 @@ func (o *partitionRecordsOptions) print(out *bufio.Writer, p *place) (int, error
 	if o.format.value == "jsonl" {
 		show = o.line
 	} else if len(segments) > 0 {
-		_, err = fmt.Fprintf(out, "%s\n%12s %-24s %-20s %s\n", output.Escape(p.Title()), "OFFSET", "TIME", "KEY", "VALUE")
+		row, between := o.factory.longRow(recordRow, recordColumns)
+		_, err = fmt.Fprintf(out, "%s\n"+row+"%sVALUE\n", output.Escape(p.Title()), "OFFSET", "TIME", "KEY", between)
 		if err != nil {
 			return 0, err
 		}
@@ -151,7 +152,13 @@ func (o *partitionRecordsOptions) print(out *bufio.Writer, p *place) (int, error
 	return len(problems), err
 }
 
-// row prints a record for people: one line, whatever is in it.
+// recordRow is how a record begins for people, in recordColumns columns where the key is short.
+const (
+	recordRow     = "%12v %-24s %-20s"
+	recordColumns = 58
+)
+
+// row prints a record for people, whatever is in it: one line, or two where a terminal is narrow.
 func (o *partitionRecordsOptions) row(out *bufio.Writer, _ *place, e *partition.Entry) error {
 	key, value := o.key.Text(e.Key), o.value.Text(e.Value)
 	if e.Control != nil {
@@ -160,7 +167,8 @@ func (o *partitionRecordsOptions) row(out *bufio.Writer, _ *place, e *partition.
 	for _, h := range e.Headers {
 		value += fmt.Sprintf("  [%s: %s]", h.Key, o.value.Text(h.Value))
 	}
-	_, err := fmt.Fprintf(out, "%12d %-24s %-20s %s\n", e.Offset, millisText(e.Timestamp), output.Escape(key),
+	row, between := o.factory.longRow(recordRow, recordColumns)
+	_, err := fmt.Fprintf(out, row+"%s%s\n", e.Offset, millisText(e.Timestamp), output.Escape(key), between,
 		output.Escape(value))
 	return err
 }

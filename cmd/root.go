@@ -64,11 +64,15 @@ func NewRoot(f *Factory) *cobra.Command {
 	root.InitDefaultCompletionCmd()
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return exitcode.With(exitcode.Usage, err) })
 	root.SetUsageFunc(func(cmd *cobra.Command) error {
-		_, err := io.WriteString(cmd.OutOrStderr(), usageText(cmd))
+		_, err := io.WriteString(cmd.OutOrStderr(), usageText(cmd, 0))
 		return err
 	})
 	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) {
-		_, _ = io.WriteString(cmd.OutOrStdout(), helpText(cmd)) // a reader that went away needs no help
+		width := 0
+		if f.IO.OutTTY {
+			width = f.IO.Width()
+		}
+		_, _ = io.WriteString(cmd.OutOrStdout(), helpText(cmd, width)) // a reader that went away needs no help
 	})
 	f.completeGlobals(root)
 	return root

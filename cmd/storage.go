@@ -100,6 +100,7 @@ type StorageInfo struct {
 
 // Table implements output.Tabler.
 func (i *StorageInfo) Table(wide bool) output.Document {
+	one := i.clusterID()
 	rows := make([][]output.Cell, 0, len(i.Dirs))
 	for k := range i.Dirs {
 		d := &i.Dirs[k]
@@ -113,17 +114,20 @@ func (i *StorageInfo) Table(wide bool) output.Document {
 			if m.ClusterID != nil {
 				cluster = *m.ClusterID
 			}
+			if one != "" && !wide {
+				cluster = ""
+			}
 			if m.NodeID != nil {
 				node = strconv.Itoa(int(*m.NodeID))
 			}
 		}
-		row := output.Row(path.Join(d.Volume, d.Path), state, node, cluster, directory)
+		row := output.Row(path.Join(d.Volume, d.Path), state, node, directory, cluster)
 		if wide {
 			row = append(row, output.Row(yes(d.HasMetadata), d.Partitions, yes(d.HasBootstrap), version)...)
 		}
 		rows = append(rows, row)
 	}
-	names := []string{"~DIRECTORY", "STATE", ">NODE", "CLUSTER ID", "DIRECTORY ID"}
+	names := []string{"~DIRECTORY", "STATE", ">NODE", "DIRECTORY ID", "CLUSTER ID"}
 	if wide {
 		names = append(names, "METADATA", ">PARTITIONS", "BOOTSTRAP", ">VERSION")
 	}
@@ -134,7 +138,24 @@ func (i *StorageInfo) Table(wide bool) output.Document {
 	if len(i.Problems) > 0 {
 		problems.Title = "Found problems:"
 	}
-	return append(tableOf(output.Columns(names...), rows), problems)
+	doc := tableOf(output.Columns(names...), rows)
+	if one != "" && !wide {
+		doc[0].Lines = []output.Line{output.Text("cluster ID " + one)}
+	}
+	return append(doc, problems)
+}
+
+// clusterID is the cluster ID that every directory has; empty where they differ or one has none.
+func (i *StorageInfo) clusterID() string {
+	id := ""
+	for k := range i.Dirs {
+		m := i.Dirs[k].Meta
+		if m == nil || m.ClusterID == nil || (id != "" && *m.ClusterID != id) {
+			return ""
+		}
+		id = *m.ClusterID
+	}
+	return id
 }
 
 func yes(b bool) string {

@@ -281,7 +281,7 @@ func (l *VolumeFiles) Table(wide bool) output.Document {
 		}
 		rows = append(rows, output.Row(f.Mode, size, f.Modified.Format(time.RFC3339), f.Volume+"/"+f.Path))
 	}
-	return tableOf(output.Columns("MODE", ">SIZE", "MODIFIED", "~NAME"), rows)
+	return tableOf(output.Columns("MODE", ">SIZE", "MODIFIED", "NAME"), rows)
 }
 
 // Names implements output.Namer.

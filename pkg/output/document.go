@@ -87,8 +87,8 @@ func cellOf(v any) Cell {
 	}
 }
 
-// write renders the document. Width 0 means no limit.
-func (d Document) write(w *bytes.Buffer, width int, p iostreams.Palette) error {
+// write renders the document, lines to a width and tables to one of their own. Width 0 means no limit.
+func (d Document) write(w *bytes.Buffer, width, tables int, p iostreams.Palette) error {
 	first := true
 	for _, s := range d {
 		if (s.Table == nil || len(s.Table.Rows) == 0) && len(s.Lines) == 0 {
@@ -102,7 +102,7 @@ func (d Document) write(w *bytes.Buffer, width int, p iostreams.Palette) error {
 			fmt.Fprintln(w, p.Paint(iostreams.Strong, Escape(s.Title)))
 		}
 		if s.Table != nil && len(s.Table.Rows) > 0 {
-			if err := s.Table.write(w, width, p); err != nil {
+			if err := s.Table.write(w, tables, p); err != nil {
 				return err
 			}
 		}

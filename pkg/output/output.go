@@ -138,7 +138,11 @@ func (p Printer) document(w *bytes.Buffer, doc Document) error {
 	if p.IO.OutTTY {
 		width = p.IO.Width()
 	}
-	return doc.write(w, width, p.IO.OutPalette())
+	tables := width
+	if p.Format == FormatWide {
+		tables = 0 // who asks for more than fits wants each row on its line
+	}
+	return doc.write(w, width, tables, p.IO.OutPalette())
 }
 
 func writeJSON(w io.Writer, result any) error {

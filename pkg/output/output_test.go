@@ -133,7 +133,32 @@ func TestWrapping(t *testing.T) {
 		doc  output.Document
 		want string
 	}{
-		"a word longer than the line is cut": {
+		"what people copy is never cut": {
+			output.Document{{
+				Table: &output.Table{
+					Columns: output.Columns("~DIRECTORY", "~ID"), Rows: [][]output.Cell{
+						output.Row("dir/data-0-my-cluster-broker-0/kafka-log0", "WfgV0zaXR8GWDtKf_rFFyA"),
+					},
+				},
+				Lines: []output.Line{output.Text("in a-topic-whose-name-is-longer-than-a-line, which stays whole")},
+			}}, `DIRECTORY                     ID
+dir/                          WfgV0zaXR8GWDtKf_rFFyA
+data-0-my-cluster-broker-0/
+kafka-log0
+in a-topic-whose-name-is-longer-than-a-line,
+which stays whole
+`,
+		},
+		"a list is broken behind its commas, an address behind its slashes": {
+			output.Document{{Lines: []output.Line{output.Text("PLAIN://broker-0.example:9092,TLS://broker-0.example:9093")}}},
+			"PLAIN://broker-0.example:9092,\nTLS://broker-0.example:9093\n",
+		},
+		"a table without names of columns has no line for them": {
+			output.Document{{Table: &output.Table{
+				Columns: output.Columns("", "~"), Rows: [][]output.Cell{output.Row("Cluster:", "a")},
+			}}}, "Cluster:   a\n",
+		},
+		"a path longer than the line is broken behind a slash": {
 			output.Document{{Lines: []output.Line{output.Text("see /a/very/long/path/that/has/no/space/in/it now")}}},
 			"see\n/a/very/long/path/that/has/no/\nspace/in/it now\n",
 		},
@@ -159,6 +184,25 @@ func TestWrapping(t *testing.T) {
 		if diff := cmp.Diff(tc.want, wrapped(t, 30, tc.doc)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", title, diff)
 		}
+	}
+}
+
+func TestAWideTableHasEachRowOnItsLine(t *testing.T) {
+	t.Parallel()
+	streams, _, out, _ := iostreams.Test()
+	streams.SetTerminal(30)
+	streams.Colour = iostreams.ColourNever
+	long := strings.TrimSpace(strings.Repeat("word ", 12))
+	doc := fixed{{
+		Table: &output.Table{Columns: output.Columns("A", "~B"), Rows: [][]output.Cell{output.Row("x", long)}},
+		Lines: []output.Line{output.Text(long)},
+	}}
+	if err := (output.Printer{IO: streams, Format: output.FormatWide}).Print(doc); err != nil {
+		t.Fatal(err)
+	}
+	want := "A   B\nx   " + long + "\n" + strings.Repeat(strings.TrimSpace(strings.Repeat("word ", 6))+"\n", 2)
+	if diff := cmp.Diff(want, out.String()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 

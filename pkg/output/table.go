@@ -26,11 +26,14 @@ func (t *Table) write(w *bytes.Buffer, width int, p iostreams.Palette) error {
 	}
 	var raw bytes.Buffer
 	tw := newWriter(&raw, columns)
-	header := make([]string, len(columns))
+	header, named := make([]string, len(columns)), false
 	for i, c := range columns {
 		header[i] = p.Paint(iostreams.Strong, c.Name)
+		named = named || c.Name != ""
 	}
-	tw.Header(header)
+	if named {
+		tw.Header(header)
+	}
 	for i, row := range rows {
 		for _, line := range physical(row, lines[i], p) {
 			if err := tw.Append(line); err != nil {
@@ -103,16 +106,18 @@ func (t *Table) filled() ([]Column, [][]Cell) {
 	return columns, rows
 }
 
-// columnLimits shares a width out: columns that may wrap give way, the widest first, until the table fits. Zero means
-// that a column is not limited.
+// columnLimits shares a width out: columns that may wrap give way, the widest first, until the table fits or each is as
+// narrow as its longest name. Zero means that a column is not limited.
 func columnLimits(columns []Column, rows [][]Cell, width int) []int {
-	natural := make([]int, len(columns))
+	natural, least := make([]int, len(columns)), make([]int, len(columns))
 	total := columnGap * (len(columns) - 1)
 	for c, column := range columns {
 		natural[c] = textWidth(column.Name)
+		least[c] = max(natural[c], narrowestWrap)
 		for _, row := range rows {
 			for line := range strings.SplitSeq(row[c].Text, "\n") {
 				natural[c] = max(natural[c], textWidth(Escape(line)))
+				least[c] = max(least[c], widestPiece(line))
 			}
 		}
 		total += natural[c]
@@ -121,7 +126,7 @@ func columnLimits(columns []Column, rows [][]Cell, width int) []int {
 	for width > 0 && total > width {
 		widest := -1
 		for c, column := range columns {
-			if column.Wrap && natural[c] > narrowestWrap && (widest < 0 || natural[c] > natural[widest]) {
+			if column.Wrap && natural[c] > least[c] && (widest < 0 || natural[c] > natural[widest]) {
 				widest = c
 			}
 		}

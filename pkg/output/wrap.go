@@ -1,6 +1,7 @@
 package output
 
 import (
+	"iter"
 	"strings"
 
 	"github.com/olekukonko/tablewriter/pkg/twwidth"
@@ -14,8 +15,12 @@ const bulletWidth = 2
 
 func textWidth(s string) int { return twwidth.Width(s) }
 
-// wrapText breaks text at spaces so that no line is wider than width; a longer word is cut. Width 0 means no limit.
-// Lines of the text itself stay lines.
+// Wrap breaks text into lines of a width as tables and lines of a Document are broken; 0 means no limit.
+func Wrap(text string, width int) []string { return wrapText(text, width) }
+
+// wrapText breaks text at spaces, and longer words behind a slash or comma, so that no line is wider than width. What
+// has none of these, an ID or a name, stays whole whatever its length: people copy it. Width 0 means no limit. Lines of
+// the text itself stay lines.
 func wrapText(text string, width int) []string {
 	if width > 0 && width < narrowestWrap {
 		width = narrowestWrap
@@ -42,7 +47,7 @@ func wrapLine(line string, width int) []string {
 		used = 0
 	}
 	for _, word := range strings.Fields(line) {
-		for textWidth(word) > width { // a path or an ID that is longer than the column
+		for textWidth(word) > width { // a path or a list that is longer than the column
 			if used > bulletWidth {
 				flush()
 			}
@@ -52,8 +57,15 @@ func wrapLine(line string, width int) []string {
 			}
 			head, tail := cut(word, width-used)
 			current.WriteString(head)
-			flush()
+			used += textWidth(head)
 			word = tail
+			if tail == "" {
+				break
+			}
+			flush()
+		}
+		if word == "" {
+			continue
 		}
 		if used > 0 && used+1+textWidth(word) > width {
 			flush()
@@ -71,15 +83,46 @@ func wrapLine(line string, width int) []string {
 	return lines
 }
 
+// cut cuts a word behind the last piece that fits, or behind the first when none does.
 func cut(word string, width int) (head, tail string) {
-	used := 0
-	for i, r := range word {
-		used += textWidth(string(r))
-		if used > width && i > 0 {
-			return word[:i], word[i:]
+	end := 0
+	for piece := range pieces(word) {
+		if end > 0 && textWidth(word[:end+len(piece)]) > width {
+			break
+		}
+		end += len(piece)
+	}
+	return word[:end], word[end:]
+}
+
+// pieces are the parts of a word that stay whole: each ends with slashes or a comma.
+func pieces(word string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		start := 0
+		for i := 1; i < len(word); i++ {
+			ends := word[i-1] == ',' || (word[i-1] == '/' && word[i] != '/')
+			if ends {
+				if !yield(word[start:i]) {
+					return
+				}
+				start = i
+			}
+		}
+		if start < len(word) {
+			yield(word[start:])
 		}
 	}
-	return word, ""
+}
+
+// widestPiece is the width below which a text cannot be wrapped.
+func widestPiece(text string) int {
+	widest := 0
+	for word := range strings.FieldsSeq(text) {
+		for piece := range pieces(Escape(word)) {
+			widest = max(widest, textWidth(piece))
+		}
+	}
+	return widest
 }
 
 // wrapCells wraps a sequence of styled pieces as one running text.

@@ -58,7 +58,7 @@ func (r *Result) headline() output.Section {
 }
 
 func (r *Result) checks() output.Section {
-	t := &output.Table{Columns: output.Columns("CHECK", "STATE", "~DETAIL")}
+	t := &output.Table{Columns: output.Columns("~CHECK", "STATE", "~DETAIL")}
 	for _, c := range r.Checks {
 		style := map[CheckState]iostreams.Style{
 			CheckPassed: iostreams.Good, CheckFailed: iostreams.Worst, CheckUnknown: iostreams.Notice,
