@@ -47,18 +47,22 @@ func Leftovers(ctx context.Context, c *kube.Client, namespace, operation string)
 }
 
 func temporaryPods(ctx context.Context, c *kube.Client, namespace, operation string) ([]corev1.Pod, error) {
-	selector := LabelManagedBy + "=" + ManagedBy + "," + LabelOperation
-	if operation != "" {
-		selector += "=" + operation
-	}
-	pods, err := kube.ListAs[corev1.Pod](ctx, c, kube.Pods(), namespace, kube.ListOptions{LabelSelector: selector})
+	opts := kube.ListOptions{LabelSelector: selector(operation)}
+	pods, err := kube.ListAs[corev1.Pod](ctx, c, kube.Pods(), namespace, opts)
 	if err != nil {
 		return nil, fmt.Errorf("list temporary pods: %w", err)
 	}
 	return pods, nil
 }
 
-const goneEvery = 200 * time.Millisecond
+// selector selects the temporary pods of an operation, or of all where it is empty.
+func selector(operation string) string {
+	s := LabelManagedBy + "=" + ManagedBy + "," + LabelOperation
+	if operation != "" {
+		s += "=" + operation
+	}
+	return s
+}
 
 // Cleanup deletes the temporary pods of one operation and waits until they are gone, timeout at most. It returns the
 // pods it found, as NAMESPACE/NAME.
@@ -70,33 +74,53 @@ func Cleanup(
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	asked := map[string]bool{}
-	for {
-		pods, err := temporaryPods(ctx, c, namespace, operation)
-		if err != nil {
-			return removed, err
-		}
-		if len(pods) == 0 {
-			return removed, nil
-		}
-		var names []string
-		for i := range pods {
-			name := pods[i].Namespace + "/" + pods[i].Name
-			names = append(names, name)
-			if asked[name] {
-				continue
-			}
-			asked[name] = true
-			removed = append(removed, name)
-			err := c.Delete(ctx, kube.Pods(), pods[i].Namespace, pods[i].Name, kube.DeleteOptions{UID: pods[i].UID})
-			if err != nil && !kube.IsNotFound(err) && !kube.IsConflict(err) {
-				return removed, fmt.Errorf("delete a temporary pod: %w", err)
-			}
-		}
-		if err := pause(ctx, goneEvery); err != nil {
-			return removed, fmt.Errorf("wait until temporary pods are gone, %s left: %w", strings.Join(names, ", "), err)
-		}
+	left := &leaving{client: c, asked: map[string]bool{}}
+	err = c.Follow(ctx, kube.Pods(), namespace, kube.ListOptions{LabelSelector: selector(operation)},
+		func(ev kube.Event) (bool, error) { return left.see(ctx, ev) })
+	if err != nil {
+		return left.removed, fmt.Errorf("wait until temporary pods are gone, %s left: %w",
+			strings.Join(sortedKeys(left.there), ", "), err)
 	}
+	return left.removed, nil
+}
+
+// leaving deletes pods and follows them until none is left.
+type leaving struct {
+	client *kube.Client
+	// there are the pods that are left, asked those whose deletion was asked for, by NAMESPACE/NAME.
+	there, asked map[string]bool
+	removed      []string
+	// complete tells that all pods are known.
+	complete bool
+}
+
+// see takes one event and tells whether nothing is left.
+func (l *leaving) see(ctx context.Context, ev kube.Event) (gone bool, err error) {
+	switch ev.Type {
+	case kube.Reset:
+		l.there, l.complete = map[string]bool{}, false
+		return false, nil
+	case kube.Synced:
+		l.complete = true
+		return len(l.there) == 0, nil
+	}
+	name := ev.Object.GetNamespace() + "/" + ev.Object.GetName()
+	if ev.Type == kube.Deleted {
+		delete(l.there, name)
+		return l.complete && len(l.there) == 0, nil
+	}
+	l.there[name] = true
+	if l.asked[name] {
+		return false, nil
+	}
+	l.asked[name] = true
+	l.removed = append(l.removed, name)
+	opts := kube.DeleteOptions{UID: ev.Object.GetUID()}
+	err = l.client.Delete(ctx, kube.Pods(), ev.Object.GetNamespace(), ev.Object.GetName(), opts)
+	if err != nil && !kube.IsNotFound(err) && !kube.IsConflict(err) {
+		return false, fmt.Errorf("delete a temporary pod: %w", err)
+	}
+	return false, nil
 }
 
 // attachments are the attachments of the given PersistentVolumes. Where they may not be read nothing is known of them.
@@ -113,6 +137,9 @@ func attachments(ctx context.Context, c *kube.Client, volumes map[string]bool) (
 	}
 	return found, nil
 }
+
+// detachedEvery is how often attachments are looked at: a detach takes seconds.
+const detachedEvery = 200 * time.Millisecond
 
 // detached waits until no attachment of the volumes is left that was not there before.
 func detached(ctx context.Context, c *kube.Client, volumes, before map[string]bool) error {
@@ -133,7 +160,7 @@ func detached(ctx context.Context, c *kube.Client, volumes, before map[string]bo
 		if len(left) == 0 {
 			return nil
 		}
-		if err := pause(ctx, goneEvery); err != nil {
+		if err := pause(ctx, detachedEvery); err != nil {
 			return fmt.Errorf("wait until volumes are detached, %s left: %w", strings.Join(left, ", "), err)
 		}
 	}

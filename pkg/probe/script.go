@@ -47,7 +47,9 @@ exit 0`
 const fetchScript = `LC_ALL=C; export LC_ALL
 t=$1
 cd "$2" || exit 1
-set --
+` + fetchLoop
+
+const fetchLoop = `set --
 while IFS= read -r p; do
 if [ -n "$p" ]; then set -- "$@" "$p"; continue; fi
 tar -cf - -- "$@"

@@ -52,10 +52,22 @@ type reading struct {
 // useAtOnce bounds how many volumes are judged while others are still being fetched.
 const useAtOnce = 4
 
-// read lists all claims, fetches what is wanted and calls use for each, all through two commands. When a volume cannot
-// be listed to its end the ones after it are left unlisted, with err nil: they can be tried again without it.
+// read lists all claims, fetches what is wanted and calls use for each, through one command where nothing is in the way
+// and through two otherwise. When a volume cannot be listed to its end the ones after it are left unlisted, with err
+// nil: they can be tried again without it.
 func (s *session) read(ctx context.Context, use Use) []reading {
 	results := make([]reading, len(s.claims))
+	dir, err := os.MkdirTemp(s.tempDir, "kafkarecover-") // 0700
+	if err != nil {
+		for i := range results {
+			results[i].err = &spoolError{err}
+		}
+		return results
+	}
+	defer os.RemoveAll(dir) //nolint:errcheck // what is left is in the user's own temporary folder
+	if s.together(ctx, dir, results, use) {
+		return results
+	}
 	trees := make([]*tree, len(s.claims))
 	if err := s.list(ctx, trees, results); err != nil {
 		var at *listingError
@@ -66,15 +78,10 @@ func (s *session) read(ctx context.Context, use Use) []reading {
 			results[at.index].err = at.err
 		}
 	}
-	dir, err := os.MkdirTemp(s.tempDir, "kafkarecover-") // 0700
-	if err != nil {
-		for i := range results {
-			results[i].err = errors.Join(results[i].err, &spoolError{err})
-		}
-		return results
-	}
-	defer os.RemoveAll(dir) //nolint:errcheck // what is left is in the user's own temporary folder
-	s.fetchAndUse(ctx, dir, trees, results, use)
+	s.fetchAndUse(ctx, dir, trees, results, use, func(d *fetching) error {
+		d.token = newToken()
+		return s.decode(ctx, fetchCommand(d.token, s.root), fetchInput(d.batches), io.Discard, d.read)
+	})
 	return results
 }
 
@@ -91,14 +98,26 @@ func (s *session) list(ctx context.Context, trees []*tree, results []reading) er
 	token := newToken()
 	complaints := newComplaints(token)
 	decoder := listing{token: token, folders: s.folders, limits: s.limits, onEnd: func(i int, t *tree) {
-		t.stream = func(name string) (io.ReadCloser, error) { return s.stream(ctx, s.folders[i]+"/"+name), nil }
-		trees[i], results[i].listed = t, true
-		s.observe(Event{
-			Kind: ClaimListed, Claims: []string{s.claims[i]}, Pod: s.pod,
-			Message: fmt.Sprintf("%d files and directories", len(t.nodes)-1),
-		})
+		trees[i] = t
+		s.listed(ctx, i, t, results)
 	}}
 	err := s.decode(ctx, listCommand(token, s.root, s.folders), nil, complaints, decoder.read)
+	s.settle(trees, results, complaints)
+	return err
+}
+
+// listed takes a volume all names of which are known.
+func (s *session) listed(ctx context.Context, i int, t *tree, results []reading) {
+	t.stream = func(name string) (io.ReadCloser, error) { return s.stream(ctx, s.folders[i]+"/"+name), nil }
+	results[i].listed = true
+	s.observe(Event{
+		Kind: ClaimListed, Claims: []string{s.claims[i]}, Pod: s.pod,
+		Message: fmt.Sprintf("%d files and directories", len(t.nodes)-1),
+	})
+}
+
+// settle says what is not known of each volume, and takes away trees that are not to be used.
+func (s *session) settle(trees []*tree, results []reading, complaints *complaints) {
 	for i, t := range trees {
 		if t == nil {
 			continue
@@ -111,7 +130,6 @@ func (s *session) list(ctx context.Context, trees []*tree, results []reading) er
 			trees[i] = nil
 		}
 	}
-	return err
 }
 
 // decode runs a command and decodes its stdout while it runs. A decoder that gives up ends the command.
@@ -143,7 +161,10 @@ func (s *session) decode(
 	return execErr
 }
 
-func (s *session) fetchAndUse(ctx context.Context, dir string, trees []*tree, results []reading, use Use) {
+// fetchAndUse has what is wanted fetched and hands each volume on as soon as it is there.
+func (s *session) fetchAndUse(
+	ctx context.Context, dir string, trees []*tree, results []reading, use Use, fetch func(*fetching) error,
+) {
 	spools := make([]*spool, len(trees))
 	for i := range spools {
 		spools[i] = &spool{dir: dir}
@@ -179,7 +200,7 @@ func (s *session) fetchAndUse(ctx context.Context, dir string, trees []*tree, re
 	}
 	var err error
 	if len(batches) > 0 {
-		err = s.fetch(ctx, batches, spools, hand)
+		err = unfetched(ctx, fetch(&fetching{limits: s.limits, batches: batches, spools: spools, onVolume: hand}))
 	}
 	for i := range trees { // what did not arrive is read when it is opened
 		if err == nil {
@@ -207,11 +228,9 @@ func (h *handing) take(i int) bool {
 	return true
 }
 
-// fetch returns an error only when going on makes no sense; otherwise what did not arrive can be read singly.
-func (s *session) fetch(ctx context.Context, batches []batch, spools []*spool, hand func(int)) error {
-	token := newToken()
-	decoder := fetching{token: token, limits: s.limits, batches: batches, spools: spools, onVolume: hand}
-	err := s.decode(ctx, fetchCommand(token, s.root), fetchInput(batches), io.Discard, decoder.read)
+// unfetched is an error of fetching after which going on makes no sense; otherwise what did not arrive can be read
+// singly.
+func unfetched(ctx context.Context, err error) error {
 	var local *spoolError
 	switch {
 	case ctx.Err() != nil:

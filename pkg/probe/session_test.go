@@ -60,7 +60,17 @@ func runUnder(shell []string, credential *syscall.Credential) runner {
 		}
 		cmd := exec.CommandContext(ctx, name, command[1:]...)
 		cmd.Args[0] = command[0]
-		cmd.Stdin, cmd.Stdout, cmd.Stderr = stdin, stdout, stderr
+		cmd.Stdout, cmd.Stderr = stdout, stderr
+		if stdin != nil { // an exec in a container does not wait for input that its command no longer reads, as Cmd does
+			pipe, err := cmd.StdinPipe()
+			if err != nil {
+				return err
+			}
+			go func() {
+				_, _ = io.Copy(pipe, stdin)
+				_ = pipe.Close()
+			}()
+		}
 		cmd.Env = []string{"PATH=/usr/bin:/bin", "LANG=C.UTF-8"}
 		if len(shell) > 1 {
 			cmd.Env = []string{"PATH=" + shell[1], "LANG=C.UTF-8"}
