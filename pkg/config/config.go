@@ -38,7 +38,7 @@ type Known struct {
 // line 10).
 func commandLineOnly() []string {
 	return []string{
-		"accept", "all-namespaces", "cluster", "cluster-id", "config", "exclude", "force", "help", "lost",
+		"accept", "all-namespaces", "cluster", "cluster-id", "config", "exclude", "help", "lost",
 		"namespace", "restart-operator", "show-secrets", "strategy", "yes",
 	}
 }
