@@ -27,7 +27,8 @@ the live resources say against what is on the disks.
 
 Without a target it is every cluster found in the namespace, those included of which only claims or volumes are left.
 Claims in use are read inside the Kafka pods that use them, the others through temporary pods that mount them
-read-only and are gone when the scan ends. Nothing is changed on volumes or objects. With --dir a folder of volumes is
+read-only and are gone when the scan ends. Nothing is changed on volumes or objects; with --released volumes that no
+claim holds are lent to claims of a temporary name for the time it takes to read them, and given back as they were. With --dir a folder of volumes is
 read instead, and no API server is asked for anything.
 
 The result as JSON (-o json) holds the claims and volumes as they are, which is enough to declare them again: keep it.`
@@ -37,6 +38,7 @@ kafkarecover scan kafka/my-cluster
 kafkarecover scan kafka/my-cluster --via objects
 kafkarecover scan pvc/data-0-my-cluster-broker-0
 kafkarecover scan -A -o json > tonight.json
+kafkarecover scan kafka/my-cluster --released
 kafkarecover scan --dir /mnt/volumes --fail-on warning
 kafkarecover scan --against tonight.json`
 
@@ -55,6 +57,8 @@ type scanOptions struct {
 	exclude []string
 	against string
 	deep    bool
+	// released is --released.
+	released bool
 
 	ignores []finding.Lift
 	before  *scan.Scan
@@ -88,9 +92,11 @@ func (o *scanOptions) addFlags(cmd *cobra.Command) {
 	flags.Var(o.failOn, "fail-on", "Exit with 3 when there are findings of this severity or worse")
 	flags.StringArrayVar(&o.ignore, "ignore", nil, "Leave out findings of a rule: `RULE[=SUBJECT]`; may be repeated")
 	flags.StringArrayVar(&o.exclude, "exclude", nil,
-		"Judge as if the volume of this `CLAIM` were lost; may be repeated")
+		"Judge as if the volume of this `CLAIM`, or pv/NAME, were lost; may be repeated")
 	flags.BoolVar(&o.deep, "deep", false,
 		"Hold the metadata logs of all volumes against each other and against the partitions too")
+	flags.BoolVar(&o.released, "released", false,
+		"Read volumes that no claim holds too: claims of a temporary name borrow them, which must be Retain")
 	flags.StringVar(&o.against, "against", "", "Say what changed since an earlier scan, the `FILE` that -o json gave")
 	o.read.addFlags(cmd)
 	completeFlag(cmd, "fail-on", o.failOn.allowed...)
@@ -159,6 +165,12 @@ func (o *scanOptions) Validate() error {
 		return errors.New("--dir reads a folder: it cannot be combined with --via")
 	case o.deep && o.read.via.value == string(scan.Objects):
 		return errors.New("--deep reads volumes: it cannot be combined with --via objects")
+	case o.released && o.dir != "":
+		return errors.New("--dir reads a folder: it cannot be combined with --released")
+	case o.released && !slices.Contains([]string{string(scan.Auto), string(scan.Pod)}, o.read.via.value):
+		return fmt.Errorf("--released reads through temporary pods: it cannot be combined with --via %s", o.read.via.value)
+	case o.released && len(o.claims()) > 0:
+		return errors.New("--released reads what no claim holds: it cannot be combined with pvc/NAME")
 	case o.all && len(o.targets) > 0:
 		return fmt.Errorf("--all-namespaces looks at every cluster: it cannot be combined with %s", o.targets[0])
 	case len(o.clusters()) > 0 && len(o.claims()) > 0:
@@ -227,7 +239,7 @@ func (o *scanOptions) kubernetes(ctx context.Context) (*scan.Scan, error) {
 	}
 	opts, settle := o.factory.lookOptions(operation, &o.read)
 	defer settle()
-	opts.Excluded, opts.Deep = o.excluded("pvc/"), o.deep
+	opts.Excluded, opts.Deep, opts.Released = o.excluded("pvc/"), o.deep, o.released
 	result, err := scan.Kubernetes(ctx, client, scan.Targets{
 		Namespace: client.Namespace(), All: o.all, Clusters: o.clusters(), Claims: o.claims(),
 	}, o.factory.Now(), opts)
@@ -256,7 +268,10 @@ func lookError(err error) error {
 func (o *scanOptions) excluded(prefix string) map[string]bool {
 	out := map[string]bool{}
 	for _, name := range o.exclude {
-		out[prefix+strings.TrimPrefix(name, prefix)] = true
+		if !strings.HasPrefix(name, "pv/") {
+			name = prefix + strings.TrimPrefix(name, prefix)
+		}
+		out[name] = true
 	}
 	return out
 }

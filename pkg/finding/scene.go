@@ -70,7 +70,7 @@ func newVol(v *volume.Volume, excluded bool) *vol {
 	out := &vol{Volume: v, excluded: excluded}
 	if v.Slot != nil {
 		out.node, out.hasNode = v.Slot.NodeID, true
-	} else if id, ok := onlyNode(v.Contents); ok {
+	} else if id, ok := NodeOn(v.Contents); ok {
 		out.node, out.hasNode = id, true
 	}
 	if v.Contents == nil {
@@ -102,8 +102,8 @@ func (v *vol) uses(d *logdir.LogDir) bool {
 // isFolder tells whether the volume is one of a --dir, with no Kubernetes object behind it.
 func (v *vol) isFolder() bool { return v.Claim == nil && v.PV == nil }
 
-// onlyNode returns the node that all log directories of a volume are of, by their names, else by what is in them.
-func onlyNode(c *logdir.Contents) (id int32, ok bool) {
+// NodeOn returns the node that all log directories of a volume are of, by their names, else by what is in them.
+func NodeOn(c *logdir.Contents) (id int32, ok bool) {
 	if c == nil {
 		return 0, false
 	}

@@ -31,6 +31,8 @@ type Live struct {
 	VolumesForbidden bool
 	// Operators are all that can be seen, whatever they watch.
 	Operators []strimzi.Operator
+	// OperatorsKnown is false when there may be others, in namespaces that may not be looked into.
+	OperatorsKnown bool
 	// OtherClaims counts the claims that are no Kafka data claims (ZooKeeper, Connect and whatever else).
 	OtherClaims int
 	// Unlisted are the kinds that may not be listed, with the reason.
@@ -80,7 +82,9 @@ func collect(ctx context.Context, client *kube.Client, namespace string, wanted 
 	if err != nil {
 		return nil, err
 	}
-	live := &Live{Namespace: namespace, VolumesForbidden: l.volumesForbidden, Unlisted: l.unlisted}
+	live := &Live{
+		Namespace: namespace, VolumesForbidden: l.volumesForbidden, Unlisted: l.unlisted, OperatorsKnown: l.operatorsKnown,
+	}
 	for i := range l.kafkas {
 		live.Clusters = append(live.Clusters, l.cluster(&l.kafkas[i], namespace))
 	}

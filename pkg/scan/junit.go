@@ -69,8 +69,8 @@ func (s *Scan) JUnit(w io.Writer) error {
 
 func (c *Cluster) suite(at string) junitSuite {
 	suite := junitSuite{Name: c.Title(), Time: at}
-	for i := range c.Volumes {
-		suite.Cases = append(suite.Cases, readingCase(&c.Volumes[i]))
+	for _, v := range c.looked() {
+		suite.Cases = append(suite.Cases, readingCase(&v))
 	}
 	for _, rule := range finding.Rules() {
 		suite.Cases = append(suite.Cases, c.ruleCase(rule))

@@ -24,6 +24,7 @@ func Look(ctx context.Context, client *kube.Client, namespace, name string, opts
 		return nil, err
 	}
 	c := live.pick(name)
+	c.plan(live, opts.Planned)
 	err = readCluster(ctx, claimReader{client: client, opts: opts, live: live, cluster: c})
 	return c, err
 }
@@ -32,7 +33,7 @@ func Look(ctx context.Context, client *kube.Client, namespace, name string, opts
 func readCluster(ctx context.Context, r claimReader) (err error) {
 	defer func() { r.cluster.judge(r.opts) }()
 	if !r.opts.Deep || r.opts.Via == Objects {
-		return r.read(ctx)
+		return r.readAndPlace(ctx)
 	}
 	deep, err := newDeepReader(r.opts.TempDir)
 	if err != nil {
@@ -40,11 +41,25 @@ func readCluster(ctx context.Context, r claimReader) (err error) {
 	}
 	defer func() { err = errors.Join(err, deep.close()) }()
 	r.opts.Visit = deep.visiting(r.opts.Visit)
-	if err := r.read(ctx); err != nil {
+	if err := r.readAndPlace(ctx); err != nil {
 		return err
 	}
 	r.cluster.Deep, err = deep.judge()
 	return err
+}
+
+// readAndPlace reads what claims hold, then what no claim holds, and puts the latter where it is to be.
+func (r *claimReader) readAndPlace(ctx context.Context) error {
+	if err := r.read(ctx); err != nil {
+		return err
+	}
+	if err := r.readReleased(ctx); err != nil {
+		return err
+	}
+	if !r.cluster.planned || !r.opts.Released {
+		return nil
+	}
+	return r.cluster.place(r.opts.Excluded)
 }
 
 // Targets say what of one or all namespaces to look at. Without clusters and claims it is every cluster found.

@@ -5,7 +5,9 @@ import (
 	"io/fs"
 	"time"
 
+	"github.com/kafkarecover/kafkarecover/pkg/binding"
 	"github.com/kafkarecover/kafkarecover/pkg/probe"
+	"github.com/kafkarecover/kafkarecover/pkg/strimzi"
 	"github.com/kafkarecover/kafkarecover/pkg/volume"
 )
 
@@ -47,6 +49,14 @@ type Options struct {
 	// Deep holds the metadata logs of all volumes against each other and against the partitions. Logs of claims are
 	// copied to TempDir for it.
 	Deep bool
+
+	// Released reads the volumes that no claim holds too, through claims of a temporary name that borrow them. They must
+	// be Retain. Lender makes the writes of that; nil makes them without a journal.
+	Released bool
+	Lender   binding.Writer
+	// Planned are resources that are not there yet: where there is no Kafka resource, the rules judge as if these were
+	// created, and the volumes bound to the claims they will ask for.
+	Planned *strimzi.Cluster
 
 	// Excluded are volumes given up, by name; ClusterID is the ID a person named. The rules judge with both.
 	Excluded  map[string]bool

@@ -7,6 +7,7 @@ import (
 	"github.com/kafkarecover/kafkarecover/pkg/exitcode"
 	"github.com/kafkarecover/kafkarecover/pkg/finding"
 	"github.com/kafkarecover/kafkarecover/pkg/output"
+	"github.com/kafkarecover/kafkarecover/pkg/placement"
 	"github.com/kafkarecover/kafkarecover/pkg/probe"
 	"github.com/kafkarecover/kafkarecover/pkg/strimzi"
 	"github.com/kafkarecover/kafkarecover/pkg/volume"
@@ -53,6 +54,10 @@ type Cluster struct {
 	// Volumes are those of the cluster's claims; Others those that name one of its claims and are not bound to it.
 	Volumes []volume.Volume           `json:"volumes"`
 	Others  []volume.PersistentVolume `json:"otherVolumes,omitempty"`
+	// Released are the volumes that no claim holds, read where that was asked for. Those that a plan binds to claims are
+	// among Volumes instead, as they will be, and Placements say which goes where.
+	Released   []volume.Volume       `json:"releasedVolumes,omitempty"`
+	Placements []placement.Placement `json:"placements,omitempty"`
 	// Findings are all; Ignored counts those that --ignore left out of them.
 	Findings []finding.Finding `json:"findings"`
 	Ignored  int               `json:"ignored,omitempty"`
@@ -66,6 +71,9 @@ type Cluster struct {
 	Image *probe.ImageOffer `json:"image,omitempty"`
 	// Changed is what admission would have made of temporary pods, so that none was created.
 	Changed []string `json:"changedByAdmission,omitempty"`
+
+	// planned tells that Kafka is not there yet.
+	planned bool
 }
 
 // Loose is a volume or claim that is let go or going.
@@ -83,17 +91,38 @@ type Loose struct {
 // judge applies the rules.
 func (c *Cluster) judge(o Options) {
 	var counted []volume.Volume
-	for i := range c.Volumes {
-		if !o.Excluded[c.Volumes[i].Name] {
-			counted = append(counted, c.Volumes[i])
+	for _, v := range c.judged() {
+		if !o.Excluded[v.Name] {
+			counted = append(counted, v)
 		}
 	}
 	c.ClusterID, c.Groups, _ = finding.AgreedClusterID(counted)
 	c.Findings = finding.Judge(finding.Input{
-		Volumes: c.Volumes, Others: c.Others, Cluster: c.Kafka, Excluded: o.Excluded, ClusterID: o.ClusterID,
+		Volumes: c.judged(), Others: c.Others, Cluster: c.Kafka, Excluded: o.Excluded, ClusterID: o.ClusterID,
 		VolumesForbidden: c.VolumesForbidden,
 	})
 }
+
+// judged are the volumes the rules judge: a volume that no claim holds counts where it was read, and where no claim of
+// its name holds another one; that picture has a rule of its own.
+func (c *Cluster) judged() []volume.Volume {
+	held := map[string]bool{}
+	for i := range c.Volumes {
+		if c.Volumes[i].Claim != nil && c.Volumes[i].Claim.Phase == volume.PhaseBound {
+			held[c.Volumes[i].Claim.Name] = true
+		}
+	}
+	out := slices.Clone(c.Volumes)
+	for i := range c.Released {
+		if v := &c.Released[i]; !held[v.PV.ClaimName] {
+			out = append(out, *v)
+		}
+	}
+	return out
+}
+
+// looked are the volumes that were looked at: those of claims, then those that no claim holds.
+func (c *Cluster) looked() []volume.Volume { return slices.Concat(c.Volumes, c.Released) }
 
 // Ignore takes findings out of what is shown and counted. They still refuse a restore.
 func (s *Scan) Ignore(ignores []finding.Lift) {
@@ -156,7 +185,7 @@ func (c *Cluster) Incomplete() bool {
 
 // wasRead tells whether reading volumes was asked for.
 func (c *Cluster) wasRead() bool {
-	return slices.ContainsFunc(c.Volumes, func(v volume.Volume) bool { return v.State != volume.Skipped })
+	return slices.ContainsFunc(c.looked(), func(v volume.Volume) bool { return v.State != volume.Skipped })
 }
 
 // Unread counts the volumes that were not read to the end.
@@ -165,9 +194,9 @@ func (c *Cluster) Unread() int { return len(c.unread()) }
 // unread are the volumes that were not read to the end, in order.
 func (c *Cluster) unread() []*volume.Volume {
 	var out []*volume.Volume
-	for i := range c.Volumes {
-		if s := c.Volumes[i].State; s == volume.Unread || s == volume.Incomplete {
-			out = append(out, &c.Volumes[i])
+	for _, v := range c.looked() {
+		if v.State == volume.Unread || v.State == volume.Incomplete {
+			out = append(out, &v)
 		}
 	}
 	return out

@@ -32,7 +32,7 @@ func (s *Scan) Table(wide bool) output.Document {
 func (s *Scan) Names() []string {
 	var out []string
 	for i := range s.Clusters {
-		for _, v := range s.Clusters[i].Volumes {
+		for _, v := range s.Clusters[i].looked() {
 			out = append(out, v.Name)
 		}
 	}
@@ -85,8 +85,8 @@ func (c *Cluster) headline() output.Section {
 // newest is the volume whose metadata log goes furthest, or nil.
 func (c *Cluster) newest() *volume.Volume {
 	var best *volume.Volume
-	for i := range c.Volumes {
-		v := &c.Volumes[i]
+	for _, one := range c.looked() {
+		v := &one
 		if v.Image != nil && (best == nil || v.Image.End.Compare(best.Image.End) > 0) {
 			best = v
 		}
@@ -113,8 +113,8 @@ func (c *Cluster) volumes(wide bool) *output.Table {
 		t.Columns = output.Columns("~VOLUME", ">NODE", "ROLES", "CLUSTER ID", ">NODE.ID", "DIRECTORY ID", ">METADATA END",
 			">TOPICS/PARTITIONS", ">SIZE", "VIA", "STATE")
 	}
-	for i := range c.Volumes {
-		t.Rows = append(t.Rows, c.row(&c.Volumes[i], wide)...)
+	for _, v := range c.looked() {
+		t.Rows = append(t.Rows, c.row(&v, wide)...)
 	}
 	return t
 }
@@ -301,12 +301,13 @@ func (c *Cluster) summary(notes int) []output.Line {
 		found[f.Severity]++
 	}
 	read := 0
-	for i := range c.Volumes {
-		if c.Volumes[i].State == volume.Read {
+	looked := c.looked()
+	for i := range looked {
+		if looked[i].State == volume.Read {
 			read++
 		}
 	}
-	text := fmt.Sprintf("%d of %s read", read, count(len(c.Volumes), "volume", "volumes"))
+	text := fmt.Sprintf("%d of %s read", read, count(len(looked), "volume", "volumes"))
 	for _, s := range finding.Severities() {
 		if found[s] > 0 {
 			text += fmt.Sprintf(", %d %s", found[s], s)

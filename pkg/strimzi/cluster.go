@@ -14,3 +14,11 @@ func IsKafkaClaim(labels map[string]string, cluster string) bool {
 	return labels[ClusterLabel] == cluster && labels[KindLabel] == KafkaKind &&
 		(labels[ComponentLabel] == KafkaComponent || labels[NameLabel] == ComponentName(cluster))
 }
+
+// AuthoritySecrets are the names of the Secrets with the certificates and keys of a cluster's two authorities. The
+// operator looks for them by name and label before it makes new ones (CaReconciler.java).
+func AuthoritySecrets(cluster string) []string {
+	return []string{
+		cluster + "-cluster-ca-cert", cluster + "-cluster-ca", cluster + "-clients-ca-cert", cluster + "-clients-ca",
+	}
+}

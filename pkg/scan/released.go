@@ -1,0 +1,127 @@
+package scan
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/kafkarecover/kafkarecover/pkg/binding"
+	"github.com/kafkarecover/kafkarecover/pkg/kraft/logdir"
+	"github.com/kafkarecover/kafkarecover/pkg/placement"
+	"github.com/kafkarecover/kafkarecover/pkg/probe"
+	"github.com/kafkarecover/kafkarecover/pkg/strimzi"
+	"github.com/kafkarecover/kafkarecover/pkg/volume"
+)
+
+// returnTimeout bounds giving borrowed volumes back, which happens after an interrupt too.
+const returnTimeout = time.Minute
+
+// readReleased reads the volumes that no claim holds, through claims of a temporary name that borrow them. Each is
+// given back to what it was tied to before this returns.
+func (r *claimReader) readReleased(ctx context.Context) (err error) {
+	if !r.opts.Released || len(r.cluster.Others) == 0 {
+		return nil
+	}
+	r.cluster.Released = volume.FromReleased(r.cluster.Others, r.live.known)
+	lender := r.opts.Lender
+	if lender == nil {
+		lender = binding.Plain{Kube: r.client}
+	}
+	loan, err := binding.Borrow(ctx, r.client, lender, binding.LoanRequest{
+		Operation: r.opts.Operation, Namespace: r.cluster.Namespace, Volumes: r.cluster.Others,
+		Timeout: r.opts.ScheduleTimeout, Labels: map[string]string{
+			probe.LabelManagedBy: probe.ManagedBy, probe.LabelOperation: r.opts.Operation,
+		},
+	})
+	defer func() {
+		bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), returnTimeout)
+		defer cancel()
+		if back := loan.Return(bounded); back != nil {
+			err = errors.Join(err, &LeftBehindError{back})
+		}
+	}()
+	if err != nil {
+		return err
+	}
+	return r.readBorrowed(ctx, loan)
+}
+
+// readBorrowed reads what was lent. The borrowing claims are nobody's business but this function's: the volumes come
+// out of it as they were, without a claim.
+func (r *claimReader) readBorrowed(ctx context.Context, loan *binding.Loan) error {
+	borrowed := *r
+	borrowed.volumes, borrowed.only, borrowed.visits = map[string]*volume.Volume{}, nil, nil
+	var claims []string
+	for i := range r.cluster.Released {
+		v := &r.cluster.Released[i]
+		name, lent := loan.Claim(v.PV.Name)
+		if !lent {
+			v.State, v.Via = volume.Unread, string(Pod)
+			v.Reason = "it could not be borrowed"
+			if why := loan.Refused[v.PV.Name]; why != nil {
+				v.Reason = logdir.EscapeText(why.Error())
+			}
+			continue
+		}
+		borrowed.volumes[name] = v
+		claims = append(claims, name)
+	}
+	if len(claims) == 0 {
+		return nil
+	}
+	err := borrowed.readInPods(ctx, claims)
+	return errors.Join(append(borrowed.visits, err)...)
+}
+
+// plan puts the resources that are to be created in the place of those that are not there, with the operators that
+// will see them.
+func (c *Cluster) plan(live *Live, planned *strimzi.Cluster) {
+	if planned == nil || c.Kafka != nil {
+		return
+	}
+	k := *planned
+	k.Pools = slices.Clone(planned.Pools)
+	k.OperatorsKnown = live.OperatorsKnown
+	for _, op := range live.Operators {
+		if watches, known := op.Watches(c.Namespace, k.Kafka.Labels); watches || !known {
+			k.Operators = append(k.Operators, op)
+		}
+	}
+	k.Sort()
+	c.Kafka, c.planned = &k, true
+}
+
+// place judges the volumes that no claim holds as if they were bound to the claims they are for, and the pools as if
+// they had the node IDs of their volumes. What has no place of its own stays as it is, and the rules say why.
+func (c *Cluster) place(excluded map[string]bool) error {
+	all := slices.Concat(c.Volumes, c.Released)
+	nodes := placement.Nodes(all)
+	for i := range c.Kafka.Pools {
+		p := &c.Kafka.Pools[i]
+		if ids := nodes[p.Name]; len(ids) > 0 {
+			p.Status.NodeIDs, p.Status.Roles = ids, p.Roles
+		}
+	}
+	result, err := placement.Of(c.Kafka, all, excluded)
+	if err != nil {
+		return err
+	}
+	c.Placements = result.Placements
+	by := map[string]placement.Placement{}
+	for _, p := range result.Placements {
+		by[p.Volume] = p
+	}
+	c.Volumes = make([]volume.Volume, 0, len(all))
+	for _, v := range all {
+		if v.Claim == nil && v.PV != nil {
+			if p, placed := by[v.PV.Name]; placed {
+				v = p.As(v, c.Namespace)
+			}
+		}
+		c.Volumes = append(c.Volumes, v)
+	}
+	volume.Sort(c.Volumes)
+	c.Released = nil
+	return nil
+}
