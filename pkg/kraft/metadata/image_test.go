@@ -42,9 +42,14 @@ func TestPartitionChangesMergeAsInKafka(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	cleared := newLog(t).add(topic("orders", 1), partition(1, 0, 1, 2, 3)).add(elr).add(&metadata.ClearElrRecord{})
+	cleared := newLog(t).add(topic("orders", 1), partition(1, 0, 1, 2, 3)).add(elr).
+		add(&metadata.ClearElrRecord{}).add(&metadata.ClearElrRecord{TopicName: "orders"})
 	im = read(t, fstest.MapFS{segmentName(0): cleared.file()}, metadata.ReadOptions{})
-	if p, _ := im.Topic("orders").Partition(0); len(p.ELR)+len(p.LastKnownELR) != 0 {
+	p, _ := im.Topic("orders").Partition(0)
+	if p.PartitionEpoch != 2 { // clearing what is there is a change, clearing nothing is none
+		t.Errorf("the partition's epoch is %d, want 2", p.PartitionEpoch)
+	}
+	if len(p.ELR)+len(p.LastKnownELR) != 0 {
 		t.Errorf("ClearElrRecord left %v and %v", p.ELR, p.LastKnownELR)
 	}
 }

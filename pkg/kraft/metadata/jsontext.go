@@ -80,6 +80,9 @@ func jsonBytes(b, v []byte) []byte {
 	return append(b, '"')
 }
 
+// AppendJSONString appends a string as Kafka's tools print it in JSON.
+func AppendJSONString(b []byte, s string) []byte { return jsonString(b, s) }
+
 // jsonString quotes as Jackson does: only quote, backslash and control characters below 0x20 are escaped, hex digits
 // are upper case, everything else stays as it is. Bytes that are no UTF-8 become U+FFFD, as in Java.
 func jsonString(b []byte, s string) []byte {

@@ -265,10 +265,14 @@ func (t *topicTable) clearELR(name string) error {
 
 func (t *Topic) clearELR() {
 	for i := range t.parts {
-		t.parts[i].elr, t.parts[i].lastKnown = 0, 0
+		if p := &t.parts[i]; p.elr != 0 || p.lastKnown != 0 {
+			p.elr, p.lastKnown = 0, 0
+			p.epoch++
+		}
 	}
 }
 
+// clearELR is TopicDelta.replay(ClearElrRecord): a change of the partitions that have eligible leaders, and of no others.
 // PartitionCount is the number of partitions.
 func (t *Topic) PartitionCount() int { return len(t.parts) }
 
