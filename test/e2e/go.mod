@@ -39,7 +39,7 @@ require (
 	github.com/modern-go/concurrent v0.0.0-20180306012644-bacd9c7ef1dd // indirect
 	github.com/modern-go/reflect2 v1.0.3-0.20250322232337-35a7c28c31ee // indirect
 	github.com/munnerz/goautoneg v0.0.0-20191010083416-a7dc8b61c822 // indirect
-	github.com/spf13/pflag v1.0.10 // indirect
+	github.com/spf13/pflag v1.1.0 // indirect
 	github.com/x448/float16 v0.8.4 // indirect
 	go.yaml.in/yaml/v2 v2.4.4 // indirect
 	go.yaml.in/yaml/v3 v3.0.4 // indirect
@@ -64,6 +64,7 @@ require (
 )
 
 replace (
+	github.com/kafkarecover/kafkarecover => ../..
 	github.com/kafkarecover/kafkarecover/test/kafka => ../kafka
 	github.com/kafkarecover/kafkarecover/test/operator => ../operator
 	github.com/kafkarecover/kafkarecover/test/sandbox => ../sandbox

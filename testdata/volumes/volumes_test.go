@@ -2,6 +2,7 @@ package volumes_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"io/fs"
 	"maps"
 	"os"
@@ -9,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/kafkarecover/kafkarecover/testdata/volumes"
 )
@@ -170,4 +173,22 @@ func content(t *testing.T, dir string) map[string]string {
 		t.Fatal(err)
 	}
 	return found
+}
+
+// What reads manifests writes the same bytes again, so nothing in them is unknown to it.
+func TestManifestsAreWrittenAsTheyAreRead(t *testing.T) {
+	t.Parallel()
+	for _, name := range volumes.Names() {
+		want, err := os.ReadFile(name + ".manifest.json")
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := json.MarshalIndent(volumes.ReadManifest(t, name), "", "  ")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(strings.TrimSpace(string(want)), string(got)); diff != "" {
+			t.Errorf("%s (-stored +written):\n%s", name, diff)
+		}
+	}
 }
