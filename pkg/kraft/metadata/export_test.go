@@ -7,3 +7,13 @@ func Layouts(t Type) []Message {
 
 // VersionsOf is the range of versions of a message.
 func VersionsOf(m Message) (lowest, highest int16) { return m.versions() }
+
+// ApplyDecoded is Apply of a record outside transactions without the quick way.
+func (im *Image) ApplyDecoded(value []byte, at Position) error {
+	rec := im.decoder.Decode(value)
+	im.advance(at)
+	return im.apply(&rec, value, at)
+}
+
+// Quick tells whether a value is taken the quick way.
+func (im *Image) Quick(value []byte) bool { return im.topics.quick(value) }

@@ -61,6 +61,7 @@ type topicTable struct {
 	last   *Topic // the one used last: a topic's partitions follow each other
 	count  int    // partitions of all topics
 	ints   []int32
+	seen   []seenDirs // directory lists seen lately
 
 	slab []partition // where the partitions of topics read in one go lie one behind another
 	tail *Topic      // whose partitions end the slab
@@ -187,13 +188,18 @@ func (t *topicTable) partition(r *PartitionRecord) error {
 		p.dirs = t.dirList(r.Directories)
 		err = sameLength(topic, r.PartitionID, len(r.Replicas), len(r.Directories))
 	}
+	t.put(topic, p)
+	return err
+}
+
+// put makes or replaces a partition.
+func (t *topicTable) put(topic *Topic, p partition) {
 	at, exists := topic.search(p.id)
 	if exists {
 		topic.parts[at] = p
-		return err
+		return
 	}
 	t.insert(topic, at, p)
-	return err
 }
 
 func sameLength(t *Topic, id int32, replicas, dirs int) error {
@@ -263,6 +269,7 @@ func (t *topicTable) clearELR(name string) error {
 	return nil
 }
 
+// clearELR is TopicDelta.replay(ClearElrRecord): a change of the partitions that have eligible leaders, and of no others.
 func (t *Topic) clearELR() {
 	for i := range t.parts {
 		if p := &t.parts[i]; p.elr != 0 || p.lastKnown != 0 {
@@ -272,7 +279,6 @@ func (t *Topic) clearELR() {
 	}
 }
 
-// clearELR is TopicDelta.replay(ClearElrRecord): a change of the partitions that have eligible leaders, and of no others.
 // PartitionCount is the number of partitions.
 func (t *Topic) PartitionCount() int { return len(t.parts) }
 
