@@ -41,6 +41,8 @@ type claimSource struct {
 	listed []openVolume
 	// unread are claims that could not be read, or not whole.
 	unread []string
+	// seen is the look that the claims were read in; nil where none was.
+	seen *scan.Scan
 }
 
 func (c *claimSource) addFlags(cmd *cobra.Command) { c.read.addFlags(cmd) }
@@ -126,6 +128,7 @@ func (c *claimSource) fetch(ctx context.Context, f *Factory, targets scan.Target
 	if err != nil {
 		return lookError(err)
 	}
+	c.seen = seen
 	for i := range seen.Clusters {
 		for k := range seen.Clusters[i].Volumes {
 			v := &seen.Clusters[i].Volumes[k]

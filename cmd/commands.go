@@ -15,6 +15,7 @@ func commands(f *Factory) []*cobra.Command {
 	return []*cobra.Command{
 		newCleanupCmd(f),
 		newExplainCmd(f),
+		newExportCmd(f),
 		newMetadataCmd(f),
 		newPartitionCmd(f),
 		newStorageCmd(f),
@@ -31,6 +32,7 @@ func commands(f *Factory) []*cobra.Command {
 // Results returns an empty value of every kind of result, from which docs/schema is generated.
 func Results() []any {
 	return []any{
+		&Manifests{},
 		&MetadataACLs{},
 		&MetadataBrokers{},
 		&MetadataConfigs{},

@@ -16,6 +16,7 @@ import (
 	"github.com/kafkarecover/kafkarecover/pkg/exitcode"
 	"github.com/kafkarecover/kafkarecover/pkg/iostreams"
 	"github.com/kafkarecover/kafkarecover/test/schema"
+	"github.com/kafkarecover/kafkarecover/testdata/volumes"
 )
 
 const (
@@ -40,6 +41,7 @@ func runs(t *testing.T) []run {
 	return []run{
 		{"Version", []string{"version"}, exitcode.OK},
 		{"Rules", []string{"explain"}, exitcode.OK},
+		{"Manifests", []string{"export", "manifests", "--dir", volumes.Unpack(t, volumes.SplitRoles)}, exitcode.OK},
 		{"MetadataSummary", []string{"metadata", "summary", "--dir", volume}, exitcode.OK},
 		{"MetadataSummary", []string{"metadata", "summary", snapshot}, exitcode.OK},
 		{"MetadataTopics", []string{"metadata", "topics", "--dir", volume}, exitcode.OK},
