@@ -4,7 +4,9 @@ go 1.26.0
 
 require (
 	github.com/kafkarecover/kafkarecover v0.0.0
+	github.com/kafkarecover/kafkarecover/test/operator v0.0.0
 	github.com/santhosh-tekuri/jsonschema/v6 v6.0.2
+	k8s.io/apimachinery v0.37.2
 )
 
 require (
@@ -55,7 +57,6 @@ require (
 	golang.org/x/time v0.15.0 // indirect
 	gopkg.in/inf.v0 v0.9.1 // indirect
 	k8s.io/api v0.37.2 // indirect
-	k8s.io/apimachinery v0.37.2 // indirect
 	k8s.io/client-go v0.37.2 // indirect
 	k8s.io/klog/v2 v2.140.0 // indirect
 	k8s.io/kube-openapi v0.0.0-20260721132016-d427ff9ee9ad // indirect
@@ -67,4 +68,7 @@ require (
 	sigs.k8s.io/yaml v1.6.0 // indirect
 )
 
-replace github.com/kafkarecover/kafkarecover => ../..
+replace (
+	github.com/kafkarecover/kafkarecover => ../..
+	github.com/kafkarecover/kafkarecover/test/operator => ../operator
+)
