@@ -71,6 +71,36 @@ func TestGoals(t *testing.T) {
 	}
 }
 
+func TestATimeIsAGoalToo(t *testing.T) {
+	r := result{
+		comparison: comparison{name: "x", goal: goal{time: 5 * time.Second}},
+		mine:       []sample{{wall: 6 * time.Second}}, ratios: []float64{0.1},
+	}
+	if got := r.missed(); len(got) != 1 || !strings.Contains(got[0], "takes 6s, and may 5s") {
+		t.Errorf("missed %q", got)
+	}
+	r.mine[0].wall = 5 * time.Second
+	if got := r.missed(); len(got) != 0 {
+		t.Errorf("missed %q, want none", got)
+	}
+}
+
+func TestCostBySize(t *testing.T) {
+	of := func(d time.Duration, mib int64) []sample { return []sample{{wall: d, memory: mib << 20}} }
+	text := scalePage([]scaled{{
+		partitions: 1000, bytes: 2 << 20, floor: of(10*time.Millisecond, 1),
+		records: of(40*time.Millisecond, 30), listing: of(20*time.Millisecond, 40),
+	}})
+	for _, want := range []string{"| 1000 | 2 MiB | 10ms |", "| 40µs | 25 % | 30 MiB |", "| 20µs | 50 % | 40 MiB |"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("want %q in\n%s", want, text)
+		}
+	}
+	if scalePage(nil) != "" {
+		t.Error("a page without sizes must not have the part")
+	}
+}
+
 func TestSpread(t *testing.T) {
 	if got := spreadOf([]float64{4, 1, 3, 2}); got != (spread[float64]{1, 2.5, 4}) {
 		t.Errorf("spread of four is %v", got)

@@ -23,12 +23,21 @@ type options struct {
 	rounds    int
 	only      string
 	cluster   bool
+	// load is the machine's load before anything was run.
+	load string
 }
 
 // leastRounds is the fewest pairs a median is taken of.
 const leastRounds = 7
 
 func main() {
+	if len(os.Args) == 3 && os.Args[1] == floorArg {
+		if err := walkFloor(os.Args[2]); err != nil {
+			fmt.Fprintln(os.Stderr, "bench:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // the second signal ends the program at once
 	o := options{}
@@ -38,6 +47,7 @@ func main() {
 	flag.StringVar(&o.only, "only", "", "measure only comparisons whose name contains `text`, and write no file")
 	flag.BoolVar(&o.cluster, "cluster", true, "measure on a Kubernetes cluster too, which takes root on Linux")
 	flag.Parse()
+	o.load = load()
 	err := run(ctx, o, os.Stderr)
 	if ctx.Err() != nil {
 		fmt.Fprintln(os.Stderr, "interrupted")
@@ -66,6 +76,10 @@ func run(ctx context.Context, o options, log io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
+	sizes, err := g.scale(ctx, o)
+	if err != nil {
+		return err
+	}
 	if o.cluster {
 		onCluster, err := g.onCluster(ctx, o)
 		results = append(results, onCluster...)
@@ -73,7 +87,7 @@ func run(ctx context.Context, o options, log io.Writer) (err error) {
 			return err
 		}
 	}
-	text := page(ctx, o, results)
+	text := page(ctx, o, results, sizes)
 	if o.only != "" {
 		_, err = os.Stdout.WriteString(text)
 		return err

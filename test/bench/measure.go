@@ -27,6 +27,8 @@ type goal struct {
 	// memory is the most that our memory may be, as a share of theirs; bytes the most at all.
 	memory float64
 	bytes  int64
+	// time is the most that ours may take at all.
+	time time.Duration
 }
 
 // comparison is kafkarecover beside another way to the same end.
@@ -172,6 +174,9 @@ func (r result) missed() []string {
 	var out []string
 	if ratio := spreadOf(r.ratios).median; r.goal.wall > 0 && ratio > r.goal.wall {
 		out = append(out, fmt.Sprintf("%s: takes %.3f of the other's time, and may %.3f", r.name, ratio, r.goal.wall))
+	}
+	if took := walls(r.mine).median; r.goal.time > 0 && took > r.goal.time {
+		out = append(out, fmt.Sprintf("%s: takes %s, and may %s", r.name, round(took), r.goal.time))
 	}
 	mine, other := memories(r.mine).median, memories(r.other).median
 	if r.goal.memory > 0 && float64(mine) > r.goal.memory*float64(other) {

@@ -29,9 +29,10 @@ type ground struct {
 	tool    string // kafkarecover, as a release has it
 	kubectl string
 	volumes string // nine volumes of a cluster with split roles
-	// classPath and snapshot are Kafka's tools, and the snapshot of a million partitions.
-	classPath string
-	snapshot  string
+	// classPath and snapshot are Kafka's tools, and the snapshot of a million partitions; classes tells the program that
+	// writes snapshots from others.
+	classPath, classes string
+	snapshot           string
 }
 
 // build makes the programs and files. What does not change is in the cache after the first time.
@@ -83,7 +84,7 @@ const (
 	partitionsPerTopic = 20
 )
 
-// grow makes the large snapshot with Kafka's own serialisers.
+// grow makes the large snapshot.
 func (g *ground) grow(ctx context.Context) error {
 	store, err := cache.Default(g.log)
 	if err != nil {
@@ -104,17 +105,27 @@ func (g *ground) grow(ctx context.Context) error {
 	if g.classPath, err = kafka.ClassPath("", jars, classes); err != nil {
 		return err
 	}
-	key := cache.NewKey("snapshot").Add("classes", classes.Digest).
+	g.classes = classes.Digest
+	g.snapshot, err = g.snapshotOf(ctx, topics)
+	return err
+}
+
+// snapshotOf makes a snapshot of so many topics with Kafka's own serialisers.
+func (g *ground) snapshotOf(ctx context.Context, topics int) (string, error) {
+	store, err := cache.Default(g.log)
+	if err != nil {
+		return "", err
+	}
+	key := cache.NewKey("snapshot").Add("classes", g.classes).
 		Add("size", fmt.Sprintf("%d×%d", topics, partitionsPerTopic))
 	entry, err := store.Ensure(ctx, key, func(ctx context.Context, dir string) error {
 		return kafka.Run(ctx, "java", "-Xmx1g", "-cp", g.classPath, "Snapshot", filepath.Join(dir, snapshotName),
 			strconv.Itoa(topics), strconv.Itoa(partitionsPerTopic))
 	})
 	if err != nil {
-		return err
+		return "", err
 	}
-	g.snapshot = entry.Path(snapshotName)
-	return nil
+	return entry.Path(snapshotName), nil
 }
 
 const snapshotName = "00000000000001100000-0000000001.checkpoint"

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 	"os/exec"
 	"runtime"
 	"strings"
@@ -18,23 +19,28 @@ other's, the median over the pairs. Compare ratios, not times: the machine is wh
 - date: %s
 - commit: %s
 - machine: %s/%s, %d CPUs, %s
+- load average of other work and this, when it began: %s
 
 | what | ours | theirs | ratio | goal | |
 |---|---|---|---|---|---|
 `
 
-func page(ctx context.Context, o options, results []result) string {
+func page(ctx context.Context, o options, results []result, sizes []scaled) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, head, o.rounds, time.Now().UTC().Format(time.DateOnly), commit(ctx, o.root), runtime.GOOS,
-		runtime.GOARCH, runtime.NumCPU(), runtime.Version())
+		runtime.GOARCH, runtime.NumCPU(), runtime.Version(), o.load)
 	for _, r := range results {
 		verdict := "met"
-		if len(r.missed()) > 0 {
+		switch {
+		case len(r.missed()) > 0:
 			verdict = "**not met**"
+		case r.goal == (goal{}):
+			verdict = ""
 		}
 		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s |\n",
 			r.name, r.side(r.mine), r.side(r.other), r.ratio(), r.goal, verdict)
 	}
+	b.WriteString(scalePage(sizes))
 	b.WriteString("\n## What was run\n\n| what | ours | theirs |\n|---|---|---|\n")
 	for _, r := range results {
 		fmt.Fprintf(&b, "| %s | `%s` | `%s` |\n", r.name, r.ours, r.theirs)
@@ -68,10 +74,23 @@ func (g goal) String() string {
 	if g.memory > 0 {
 		parts = append(parts, fmt.Sprintf("memory ≤ %.3g of theirs", g.memory))
 	}
+	if g.time > 0 {
+		parts = append(parts, "time ≤ "+g.time.String())
+	}
 	if g.bytes > 0 {
 		parts = append(parts, "memory ≤ "+mib(g.bytes))
 	}
 	return strings.Join(parts, ", ")
+}
+
+// load is the load average, which tells whether the machine was at rest.
+func load() string {
+	text, err := os.ReadFile("/proc/loadavg")
+	fields := strings.Fields(string(text))
+	if err != nil || len(fields) < 3 {
+		return "unknown"
+	}
+	return strings.Join(fields[:3], ", ")
 }
 
 func commit(ctx context.Context, root string) string {
