@@ -286,6 +286,11 @@ func (d *decoder) tag() (tag uint32, outer []byte) {
 	return tag, outer
 }
 
+// notYet fails because of a tagged field that came with a later version.
+func (d *decoder) notYet(tag uint32, version int16) {
+	d.fail("tagged field %d is not valid for version %d", tag, version)
+}
+
 func (d *decoder) rawTag(tag uint32) TaggedField {
 	raw := d.b[d.i:]
 	d.i = len(d.b)

@@ -47,10 +47,16 @@ func (r *BrokerRegistrationChangeRecord) decode(d *decoder, version int16) {
 			r.Fenced = d.int8()
 		case tag == 1 && version >= 1:
 			r.InControlledShutdown = d.int8()
+		case tag == 1:
+			d.notYet(tag, version)
 		case tag == 2 && version >= 2:
 			r.LogDirs = d.uuids(r.LogDirs, false, "LogDirs")
+		case tag == 2:
+			d.notYet(tag, version)
 		case tag == 3 && version >= 3:
 			r.CordonedLogDirs = d.uuids(r.CordonedLogDirs, true, "CordonedLogDirs")
+		case tag == 3:
+			d.notYet(tag, version)
 		default:
 			r.Unknown = append(r.Unknown, d.rawTag(tag))
 		}

@@ -67,10 +67,16 @@ func (r *PartitionChangeRecord) decode(d *decoder, version int16) {
 			r.LeaderRecoveryState = d.int8()
 		case tag == 8 && version >= 1:
 			r.Directories = d.uuids(r.Directories, true, "Directories")
+		case tag == 8:
+			d.notYet(tag, version)
 		case tag == 6 && version >= 2:
 			r.EligibleLeaderReplicas = d.int32s(r.EligibleLeaderReplicas, true, "EligibleLeaderReplicas")
+		case tag == 6:
+			d.notYet(tag, version)
 		case tag == 7 && version >= 2:
 			r.LastKnownELR = d.int32s(r.LastKnownELR, true, "LastKnownElr")
+		case tag == 7:
+			d.notYet(tag, version)
 		default:
 			r.Unknown = append(r.Unknown, d.rawTag(tag))
 		}

@@ -65,8 +65,12 @@ func (r *PartitionRecord) decode(d *decoder, version int16) {
 			r.LeaderRecoveryState = d.int8()
 		case tag == 1 && version >= 2:
 			r.EligibleLeaderReplicas = d.int32s(r.EligibleLeaderReplicas, true, "EligibleLeaderReplicas")
+		case tag == 1:
+			d.notYet(tag, version)
 		case tag == 2 && version >= 2:
 			r.LastKnownELR = d.int32s(r.LastKnownELR, true, "LastKnownElr")
+		case tag == 2:
+			d.notYet(tag, version)
 		default:
 			r.Unknown = append(r.Unknown, d.rawTag(tag))
 		}

@@ -147,8 +147,12 @@ func (r *RegisterBrokerRecord) decode(d *decoder, version int16) {
 		switch {
 		case tag == 0 && version >= 3:
 			r.LogDirs = d.uuids(r.LogDirs, false, "LogDirs")
+		case tag == 0:
+			d.notYet(tag, version)
 		case tag == 1 && version >= 4:
 			r.CordonedLogDirs = d.uuids(r.CordonedLogDirs, true, "CordonedLogDirs")
+		case tag == 1:
+			d.notYet(tag, version)
 		default:
 			r.Unknown = append(r.Unknown, d.rawTag(tag))
 		}

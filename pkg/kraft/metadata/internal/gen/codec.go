@@ -91,6 +91,9 @@ func (g *generator) decodeFields(fields []field) {
 			condition += fmt.Sprintf(" && version >= %d", f.since())
 		}
 		g.p("case %s:\n%s", condition, g.decodeOne(f))
+		if f.since() > 0 { // Kafka reads it as an unknown field in no version: it refuses the record
+			g.p("case tag == %d:\nd.notYet(tag, version)", f.Tag)
+		}
 	}
 	g.p("default:\nr.Unknown = append(r.Unknown, d.rawTag(tag))\n}\nd.endTag(outer)\n}")
 }
