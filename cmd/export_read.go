@@ -68,7 +68,7 @@ func (o *exportManifestsOptions) contents(v *openVolume) (*logdir.Contents, erro
 		for i := range seen.Clusters {
 			for j := range seen.Clusters[i].Volumes {
 				claim := &seen.Clusters[i].Volumes[j]
-				if claim.Contents != nil && bare(claim.Name) == bare(v.Name) {
+				if claim.Contents != nil && claim.Name == v.Name {
 					return claim.Contents, nil
 				}
 			}

@@ -278,3 +278,46 @@ func corrupt(t *testing.T, disks string) {
 		t.Fatal(err)
 	}
 }
+
+// TestManifestsFromClaims reads what was copied of claims: what they hold, and what they asked for, is known from the
+// look that read them.
+func TestManifestsFromClaims(t *testing.T) {
+	t.Parallel()
+	disks := volumes.Unpack(t, volumes.DualRole)
+	whole, err := os.Open(earlierScan(t, disks, func(s *scan.Scan) {
+		s.Clusters[0].Kafka = &strimzi.Cluster{Kafka: strimzi.Kafka{Status: strimzi.KafkaStatus{KafkaVersion: "4.2.0"}}}
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer whole.Close() //nolint:errcheck // nothing was written
+	seen, err := scan.Read(whole)
+	if err != nil {
+		t.Fatal(err)
+	}
+	claims := &claimSource{wanted: isMetadata, folder: t.TempDir(), seen: seen}
+	for i := range seen.Clusters[0].Volumes {
+		v := &seen.Clusters[0].Volumes[i]
+		if err := claims.keep(t.Context(), v, os.DirFS(filepath.Join(disks, bare(v.Name)))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	seen.Clusters[0].Volumes[0].Contents.Dirs[0].UsedBytes = 5 << 30 // topics' data is not copied
+	o := &exportManifestsOptions{
+		apiVersion: newChoice(strimzi.V1), source: volumeSource{claims: claims, dirs: []string{claims.folder}},
+	}
+	if err := o.source.open(false); err != nil {
+		t.Fatal(err)
+	}
+	defer o.source.close()
+	read, err := o.read()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := read.input.Volumes[0].Contents.Dirs[0].UsedBytes; got != 5<<30 {
+		t.Errorf("%d bytes are in use: that is what was copied of the claim, not what it holds", got)
+	}
+	if read.input.KafkaVersion != "4.2.0" || len(read.input.Claims) != 3 || read.input.Claims[0].Size != "7Gi" {
+		t.Errorf("got version %q, claims %+v", read.input.KafkaVersion, read.input.Claims)
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -43,6 +44,44 @@ func TestManifestsFollowStrimzisDefinitions(t *testing.T) {
 					}
 				}
 			})
+		}
+	}
+}
+
+// TestWhatIsToBeFilledInIsRefused: where a field has fixed values TODO is none of them, so that the API server does not
+// take what was not filled in for something.
+func TestWhatIsToBeFilledInIsRefused(t *testing.T) {
+	kafka, pool := definition(t, strimzi.KafkaKind, strimzi.V1), definition(t, strimzi.NodePoolKind, strimzi.V1)
+	for _, c := range []struct {
+		schema *jsonschema.Schema
+		index  int
+		at     []string
+		value  any
+	}{
+		{kafka, 0, []string{"kafka", "listeners", "0", "type"}, "TODO"},
+		{kafka, 0, []string{"kafka", "listeners", "0", "name"}, "TODO"},
+		{kafka, 0, []string{"kafka", "listeners", "0", "authentication"}, map[string]any{"type": "TODO"}},
+		{kafka, 0, []string{"kafka", "listeners"}, []any{}},
+		{pool, 1, []string{"roles"}, []any{"TODO"}},
+		{pool, 1, []string{"storage"}, map[string]any{"type": "TODO"}},
+		{pool, 1, []string{"storage", "volumes", "1", "kraftMetadata"}, "TODO"},
+	} {
+		manifest := object.Map(exported(t, volumes.Unpack(t, volumes.SplitRoles), strimzi.V1)[c.index], "object")
+		if err := c.schema.Validate(manifest); err != nil {
+			t.Fatalf("before: %v", err)
+		}
+		var within any = manifest["spec"]
+		for _, step := range c.at[:len(c.at)-1] {
+			if list, isList := within.([]any); isList {
+				i, _ := strconv.Atoi(step)
+				within = list[i]
+				continue
+			}
+			within = within.(map[string]any)[step]
+		}
+		within.(map[string]any)[c.at[len(c.at)-1]] = c.value //nolint:forcetypeassert // the case says where
+		if c.schema.Validate(manifest) == nil {
+			t.Errorf("%v in %v is taken", c.value, c.at)
 		}
 	}
 }
