@@ -113,6 +113,7 @@ type dumper struct {
 	timesFor  int64
 	timesType batch.Attributes
 	redact    bool
+	quick     quickText
 }
 
 func newDumper(opts *DumpOptions) *dumper {
@@ -199,7 +200,8 @@ func (d *dumper) record(out []byte, b *batch.Batch, r *batch.Record) ([]byte, bo
 	control := b.IsControl()
 	var rec Record
 	opaque := control || d.opts.Payload != nil
-	if !opaque {
+	quick := d.opts.Keep == nil && !opaque // a partition has no secrets, and nobody is to be asked
+	if !opaque && !quick {
 		rec = d.decoder.Decode(r.Value)
 	}
 	if d.opts.Keep != nil {
@@ -238,6 +240,12 @@ func (d *dumper) record(out []byte, b *batch.Batch, r *batch.Record) ([]byte, bo
 		return append(d.opts.Payload(out, r), '\n'), true
 	}
 	out = append(out, " payload: "...)
+	if quick {
+		if text, ok := d.quick.append(out, r.Value); ok {
+			return append(text, '\n'), true
+		}
+		rec = d.decoder.Decode(r.Value)
+	}
 	if text := KafkaError(&rec); text != "" {
 		d.result.add(Problem{b.File, b.Position, r.Offset, rec.Message.(*UnknownRecord).reason()})
 		out = append(label(out, "Error at ", r.Offset), ", skipping. "...)

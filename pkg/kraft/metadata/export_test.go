@@ -17,3 +17,9 @@ func (im *Image) ApplyDecoded(value []byte, at Position) error {
 
 // Quick tells whether a value is taken the quick way.
 func (im *Image) Quick(value []byte) bool { return im.topics.quick(value) }
+
+// QuickText is the quick way of AppendJSON.
+type QuickText struct{ quickText }
+
+// Append appends the text of a value and tells whether it did.
+func (q *QuickText) Append(b, value []byte) ([]byte, bool) { return q.append(b, value) }

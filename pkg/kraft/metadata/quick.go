@@ -6,8 +6,8 @@ import (
 )
 
 // Most of a large image is PartitionRecords of partitions at rest. The quick way takes those from their bytes into the
-// table without a PartitionRecord between: lists that were seen lately are found by their bytes. Whatever is not
-// exactly of that form, or in any way wrong, is left to the decoder, so that there is one judge of what is wrong.
+// table, or into text, without a PartitionRecord between: lists that were seen lately are found by their bytes. Whatever
+// is not exactly of that form, or in any way wrong, is left to the decoder, so that there is one judge of what is wrong.
 
 // Offsets in the value of a PartitionRecord whose frame version, type and version take one byte each.
 const (
@@ -42,42 +42,54 @@ func (f *rawFields) list(size int) []byte {
 	return elements
 }
 
+// rawPartition is the value of a PartitionRecord without tagged fields, its lists as they are written.
+type rawPartition struct {
+	version                               uint8
+	id, leader, leaderEpoch, epoch        int32
+	topic                                 *UUID
+	replicas, isr, removing, adding, dirs []byte
+}
+
+// rawPartitionOf takes the value of a PartitionRecord of that form apart and tells whether it is one.
+func rawPartitionOf(v []byte) (p rawPartition, ok bool) {
+	if len(v) < quickLeast || v[0] != 1 || v[1] != byte((*PartitionRecord)(nil).Type()) || v[2] > quickVersion {
+		return p, false
+	}
+	be := binary.BigEndian
+	p.version, p.id, p.topic = v[2], int32(be.Uint32(v[quickPartitionAt:])), (*UUID)(v[quickTopicAt:])
+	f := rawFields{b: v[quickListsAt:]}
+	p.replicas, p.isr, p.removing, p.adding = f.list(4), f.list(4), f.list(4), f.list(4)
+	if f.bad || len(f.b) < 12+1 {
+		return p, false
+	}
+	p.leader, p.leaderEpoch, p.epoch = int32(be.Uint32(f.b)), int32(be.Uint32(f.b[4:])), int32(be.Uint32(f.b[8:]))
+	f.b = f.b[12:]
+	if p.version >= 1 {
+		p.dirs = f.list(16)
+	}
+	return p, !f.bad && len(f.b) == 1 && f.b[0] == 0
+}
+
 // quick applies the value of a PartitionRecord and tells whether it did.
 func (t *topicTable) quick(v []byte) bool {
-	if len(v) < quickLeast || v[0] != 1 || v[1] != byte((*PartitionRecord)(nil).Type()) || v[2] > quickVersion ||
-		t.lists.full() {
+	raw, ok := rawPartitionOf(v)
+	if !ok || len(raw.removing)+len(raw.adding) > 0 || t.lists.full() ||
+		(len(raw.dirs) > 0 && len(raw.dirs) != 4*len(raw.replicas)) {
 		return false
 	}
-	topic := t.find((*UUID)(v[quickTopicAt:]))
+	topic := t.find(raw.topic)
 	if topic == nil {
 		return false
 	}
-	be := binary.BigEndian
-	f := rawFields{b: v[quickListsAt:]}
-	replicas, isr, removing, adding := f.list(4), f.list(4), f.list(4), f.list(4)
-	if f.bad || len(removing)+len(adding) > 0 || len(f.b) < 12+1 {
-		return false
+	p := partition{id: raw.id, leader: raw.leader, leaderEpoch: raw.leaderEpoch, epoch: raw.epoch}
+	if len(raw.dirs) == 0 {
+		p.dirs = t.migrating(len(raw.replicas) / 4)
+	} else {
+		p.dirs = t.rawDirs(raw.dirs)
 	}
-	p := partition{
-		id: int32(be.Uint32(v[quickPartitionAt:])), leader: int32(be.Uint32(f.b)),
-		leaderEpoch: int32(be.Uint32(f.b[4:])), epoch: int32(be.Uint32(f.b[8:])),
-	}
-	f.b = f.b[12:]
-	var dirs []byte
-	if v[2] >= 1 {
-		dirs = f.list(16)
-	}
-	switch {
-	case f.bad, len(f.b) != 1, f.b[0] != 0, len(dirs) > 0 && len(dirs) != 4*len(replicas):
-		return false
-	case len(dirs) == 0:
-		p.dirs = t.migrating(len(replicas) / 4)
-	default:
-		p.dirs = t.rawDirs(dirs)
-	}
-	p.replicas = t.lists.rawID(replicas)
-	if p.isr = p.replicas; !bytes.Equal(isr, replicas) {
-		p.isr = t.lists.rawID(isr)
+	p.replicas = t.lists.rawID(raw.replicas)
+	if p.isr = p.replicas; !bytes.Equal(raw.isr, raw.replicas) {
+		p.isr = t.lists.rawID(raw.isr)
 	}
 	t.put(topic, p)
 	return true
@@ -127,17 +139,21 @@ type seenDirs struct {
 	id  listID
 }
 
-// rawDirs is dirList of directories as they are written.
-func (t *topicTable) rawDirs(raw []byte) listID {
+func hashDirs(raw []byte) uint64 {
 	h := uint64(len(raw))
 	for i := 0; i < len(raw); i += 8 {
 		h = (h ^ binary.LittleEndian.Uint64(raw[i:])) * 0x9E3779B97F4A7C15
 		h ^= h >> 29
 	}
+	return h
+}
+
+// rawDirs is dirList of directories as they are written.
+func (t *topicTable) rawDirs(raw []byte) listID {
 	if t.seen == nil {
 		t.seen = make([]seenDirs, dirCache)
 	}
-	slot := &t.seen[h%dirCache]
+	slot := &t.seen[hashDirs(raw)%dirCache]
 	if bytes.Equal(slot.raw, raw) {
 		return slot.id
 	}
@@ -147,4 +163,72 @@ func (t *topicTable) rawDirs(raw []byte) listID {
 	}
 	slot.raw, slot.id = append(slot.raw[:0], raw...), t.lists.id(t.ints)
 	return slot.id
+}
+
+// quickText prints PartitionRecords from their bytes. It remembers what it printed last, for the partitions of a topic
+// follow each other and few sets of directories hold all partitions of a cluster.
+type quickText struct {
+	topic     UUID
+	topicText []byte
+	dirs      []seenText
+}
+
+// seenText is a list of directories as it was written, and its text.
+type seenText struct{ raw, text []byte }
+
+// append appends what Record.AppendJSON gives for the value of a PartitionRecord and tells whether it did.
+func (q *quickText) append(b, v []byte) ([]byte, bool) {
+	p, ok := rawPartitionOf(v)
+	if !ok {
+		return b, false
+	}
+	b = append(b, `{"type":"PARTITION_RECORD","version":`...)
+	b = append(b, '0'+p.version)
+	b = append(b, `,"data":{"partitionId":`...)
+	b = jsonInt(b, int64(p.id))
+	if q.topicText == nil || q.topic != *p.topic {
+		q.topic, q.topicText = *p.topic, p.topic.AppendText22(q.topicText[:0])
+	}
+	b = append(append(append(b, `,"topicId":"`...), q.topicText...), '"')
+	b = rawInts(append(b, `,"replicas":[`...), p.replicas)
+	b = rawInts(append(b, `],"isr":[`...), p.isr)
+	b = rawInts(append(b, `],"removingReplicas":[`...), p.removing)
+	b = rawInts(append(b, `],"addingReplicas":[`...), p.adding)
+	b = jsonInt(append(b, `],"leader":`...), int64(p.leader))
+	b = jsonInt(append(b, `,"leaderEpoch":`...), int64(p.leaderEpoch))
+	b = jsonInt(append(b, `,"partitionEpoch":`...), int64(p.epoch))
+	if p.version >= 1 {
+		b = append(append(b, `,"directories":`...), q.dirsText(p.dirs)...)
+	}
+	return append(b, "}}"...), true
+}
+
+func rawInts(b, raw []byte) []byte {
+	for i := 0; i < len(raw); i += 4 {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = jsonInt(b, int64(int32(binary.BigEndian.Uint32(raw[i:]))))
+	}
+	return b
+}
+
+// dirsText is the JSON of a list of directories.
+func (q *quickText) dirsText(raw []byte) []byte {
+	if q.dirs == nil {
+		q.dirs = make([]seenText, dirCache)
+	}
+	slot := &q.dirs[hashDirs(raw)%dirCache]
+	if slot.text != nil && bytes.Equal(slot.raw, raw) {
+		return slot.text
+	}
+	text := append(slot.text[:0], '[')
+	for i := 0; i < len(raw); i += 16 {
+		if i > 0 {
+			text = append(text, ',')
+		}
+		text = append((*UUID)(raw[i:]).AppendText22(append(text, '"')), '"')
+	}
+	slot.raw, slot.text = append(slot.raw[:0], raw...), append(text, ']')
+	return slot.text
 }

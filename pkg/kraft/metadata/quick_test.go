@@ -47,8 +47,17 @@ func TestTheQuickWayIsTheLongWay(t *testing.T) {
 			r := atRest()
 			c.change(&r)
 			value := encode(t, &r, c.version)
+			if _, ok := new(metadata.QuickText).Append(nil, value); c.quick && !ok {
+				t.Error("not printed the quick way")
+			}
 			if got := withTopic(t).Quick(value); got != c.quick {
 				t.Errorf("taken the quick way: %v, want %v", got, c.quick)
+			}
+			var text metadata.QuickText
+			same := func(t *testing.T, value []byte) {
+				t.Helper()
+				same(t, value)
+				sameText(t, &text, value)
 			}
 			same(t, value)
 			for n := range value {
@@ -111,5 +120,15 @@ func same(t *testing.T, value []byte) {
 	want := slices.Collect(long.Topic("orders").Partitions())
 	if !reflect.DeepEqual(want, got) || quick.PartitionCount() != long.PartitionCount() {
 		t.Fatalf("%x: (-long way +quick way):\n%s", value, cmp.Diff(want, got))
+	}
+}
+
+// sameText prints a value both ways.
+func sameText(t *testing.T, text *metadata.QuickText, value []byte) {
+	t.Helper()
+	rec := metadata.Decode(value)
+	want := rec.AppendJSON(nil, true)
+	if got, ok := text.Append(nil, value); ok && string(got) != string(want) {
+		t.Fatalf("%x:\ngot  %s\nwant %s", value, got, want)
 	}
 }
