@@ -73,29 +73,36 @@ func run(ctx context.Context, o options, log io.Writer) (err error) {
 		return err
 	}
 	results, err := measureAll(ctx, o, g.offline(), log)
-	if err != nil {
+	if err := errors.Join(err, o.write(ctx, results, nil)); err != nil {
 		return err
 	}
 	sizes, err := g.scale(ctx, o)
-	if err != nil {
+	if err := errors.Join(err, o.write(ctx, results, sizes)); err != nil {
 		return err
 	}
 	if o.cluster {
 		onCluster, err := g.onCluster(ctx, o)
 		results = append(results, onCluster...)
-		if err != nil {
+		if err := errors.Join(err, o.write(ctx, results, sizes)); err != nil {
 			return err
 		}
 	}
-	text := page(ctx, o, results, sizes)
 	if o.only != "" {
-		_, err = os.Stdout.WriteString(text)
+		_, err = os.Stdout.WriteString(page(ctx, o, results, sizes))
 		return err
 	}
-	if err := os.WriteFile(filepath.Join(o.root, o.out), []byte(text), 0o644); err != nil {
+	return failures(results)
+}
+
+// write writes the page, after each part of the measurement: a later part that fails takes no earlier one with it.
+func (o options) write(ctx context.Context, results []result, sizes []scaled) error {
+	if o.only != "" {
+		return nil
+	}
+	if err := os.WriteFile(filepath.Join(o.root, o.out), []byte(page(ctx, o, results, sizes)), 0o644); err != nil {
 		return fmt.Errorf("write the page: %w", err)
 	}
-	return failures(results)
+	return nil
 }
 
 // measureAll measures the comparisons asked for.

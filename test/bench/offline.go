@@ -119,7 +119,8 @@ func (g *ground) snapshotOf(ctx context.Context, topics int) (string, error) {
 	key := cache.NewKey("snapshot").Add("classes", g.classes).
 		Add("size", fmt.Sprintf("%d×%d", topics, partitionsPerTopic))
 	entry, err := store.Ensure(ctx, key, func(ctx context.Context, dir string) error {
-		return kafka.Run(ctx, "java", "-Xmx1g", "-cp", g.classPath, "Snapshot", filepath.Join(dir, snapshotName),
+		heap := fmt.Sprintf("-Xmx%dg", 1+topics/100_000) // Kafka's writer keeps everything until the end
+		return kafka.Run(ctx, "java", heap, "-cp", g.classPath, "Snapshot", filepath.Join(dir, snapshotName),
 			strconv.Itoa(topics), strconv.Itoa(partitionsPerTopic))
 	})
 	if err != nil {
