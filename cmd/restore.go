@@ -43,6 +43,7 @@ type restoreOptions struct {
 	clusterID       string
 	exclude         []string
 	accept          []string
+	setAside        []string
 	yes             bool
 	dryRun          *choice
 	wait            bool
@@ -53,6 +54,7 @@ type restoreOptions struct {
 
 	name    string
 	accepts []finding.Lift
+	asides  []recovery.LogDirRef
 }
 
 func newRestoreCmd(f *Factory) *cobra.Command {
@@ -85,6 +87,8 @@ func (o *restoreOptions) addFlags(cmd *cobra.Command) {
 	fs.StringVar(&o.clusterID, "cluster-id", "", "The cluster `ID` to write back, where the volumes do not agree on one")
 	fs.StringArrayVar(&o.exclude, "exclude", nil, "`CLAIM` to give up: what it held counts as lost; may be repeated")
 	fs.StringArrayVar(&o.accept, "accept", nil, "Lift one rule for one subject, as `RULE=SUBJECT`; may be repeated")
+	fs.StringArrayVar(&o.setAside, "set-aside", nil,
+		"Rename a freshly formatted log directory, as `pvc/CLAIM:DIRECTORY`; may be repeated")
 	fs.BoolVarP(&o.yes, "yes", "y", false, "Do not ask for confirmation")
 	fs.Var(o.dryRun, "dry-run", "Print the plan and change nothing; server also has the API server check every write")
 	fs.BoolVar(&o.wait, "wait", true, "Wait for the cluster and verify it; false ends un-paused and not verified, exit 5")
@@ -126,6 +130,13 @@ func (o *restoreOptions) Complete(_ context.Context, args []string) error {
 		}
 		o.accepts = append(o.accepts, lift)
 	}
+	for _, text := range o.setAside {
+		ref, err := recovery.ParseLogDirRef(text)
+		if err != nil {
+			return exitcode.With(exitcode.Usage, fmt.Errorf("--set-aside: %w", err))
+		}
+		o.asides = append(o.asides, ref)
+	}
 	return nil
 }
 
@@ -156,11 +167,12 @@ func (o *restoreOptions) Run(ctx context.Context) (any, error) {
 	defer tell.end()
 	result, err := recovery.Restore(ctx, recovery.Request{
 		Namespace: client.Namespace(), Name: o.name, ClusterID: o.clusterID, Exclude: o.exclude, Accept: o.accepts,
-		DryRun: recovery.DryRun(o.dryRun.value), Wait: o.wait, Timeout: o.timeout, PauseTimeout: o.pauseTimeout,
+		SetAside: o.asides,
+		DryRun:   recovery.DryRun(o.dryRun.value), Wait: o.wait, Timeout: o.timeout, PauseTimeout: o.pauseTimeout,
 		Settle: o.settle, RestartOperator: o.restartOperator,
 	}, recovery.Deps{
 		Kube: client, Clock: clock.RealClock{}, Random: rand.Reader,
-		StateDir: stateFolder(o.factory.Getenv), Look: o.looker(client), Confirm: o.confirm, Report: tell,
+		StateDir: stateFolder(o.factory.Getenv), Look: o.looker(client), Rename: o.renamer(client), Confirm: o.confirm, Report: tell,
 	})
 	return result, restoreError(result, err)
 }
@@ -215,6 +227,7 @@ func restoreError(result *recovery.Result, err error) error {
 		denied   *recovery.AccessError
 		notFound *recovery.NotFoundError
 		held     *recovery.HeldError
+		aside    *recovery.AsideError
 	)
 	switch {
 	case errors.Is(err, context.Canceled):
@@ -223,7 +236,7 @@ func restoreError(result *recovery.Result, err error) error {
 		return exitcode.With(exitcode.Incomplete, err)
 	case errors.As(err, &notFound):
 		return exitcode.With(exitcode.NotFound, err)
-	case errors.As(err, &held):
+	case errors.As(err, &held), errors.As(err, &aside):
 		return exitcode.With(exitcode.Refused, err)
 	case result != nil && result.Plan != nil && result.Code() != exitcode.OK:
 		return exitcode.With(result.Code(), err) // how far it came matters more than what stopped it

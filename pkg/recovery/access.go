@@ -37,6 +37,19 @@ func RestoreAccess(namespace, version string) []kube.Access {
 	return all
 }
 
+// SetAsideAccess lists what stopping the pods that use a claim needs, where a log directory on it is renamed.
+func SetAsideAccess(namespace, version string) []kube.Access {
+	sets := strimzi.PodSetGVR(version)
+	var all []kube.Access
+	for _, v := range []string{"get", "delete"} {
+		all = append(all, kube.Access{
+			Verb: v, Group: sets.Group, Resource: sets.Resource, Namespace: namespace,
+			For: "stop the pods that use a claim on which a log directory is renamed",
+		})
+	}
+	return all
+}
+
 // VolumeAccess lists what setting Retain needs. Without it a restore goes on only where that is accepted.
 func VolumeAccess() []kube.Access {
 	var all []kube.Access
@@ -70,6 +83,9 @@ func (r *run) reviewAccess(ctx context.Context) error {
 	needed := RestoreAccess(r.Namespace, r.before.Cluster.Version())
 	if !r.before.VolumesForbidden {
 		needed = append(needed, VolumeAccess()...)
+	}
+	if len(r.SetAside) > 0 {
+		needed = append(needed, SetAsideAccess(r.Namespace, r.before.Cluster.Version())...)
 	}
 	missing, err := r.Kube.Review(ctx, needed)
 	if err != nil {

@@ -23,6 +23,7 @@ func TestTheRolesInTheDocumentationAreTheOnesThatAreReviewed(t *testing.T) {
 		"namespaced-role.yaml":       recovery.RestoreAccess("kafka", "v1"),
 		"operators-clusterrole.yaml": recovery.OperatorAccess(),
 		"quota-role.yaml":            recovery.QuotaAccess("kafka"),
+		"set-aside-role.yaml":        recovery.SetAsideAccess("kafka", "v1"),
 		"volumes-clusterrole.yaml":   recovery.VolumeAccess(),
 	} {
 		want, err := kube.Roles(roleNames()[file], accesses)
@@ -49,6 +50,7 @@ func roleNames() map[string]string {
 	return map[string]string{
 		"namespaced-role.yaml": "kafkarecover", "quota-role.yaml": "kafkarecover-quota",
 		"volumes-clusterrole.yaml": "kafkarecover-volumes", "operators-clusterrole.yaml": "kafkarecover-operators",
+		"set-aside-role.yaml": "kafkarecover-set-aside",
 	}
 }
 
@@ -66,7 +68,8 @@ func TestTheStatusSubresourceIsReviewedOnItsOwn(t *testing.T) {
 
 func TestNoRoleLetsAnythingOfValueBeDeleted(t *testing.T) {
 	t.Parallel()
-	all := slices.Concat(recovery.RestoreAccess("kafka", "v1"), recovery.VolumeAccess(), recovery.QuotaAccess("kafka"))
+	all := slices.Concat(recovery.RestoreAccess("kafka", "v1"), recovery.VolumeAccess(), recovery.QuotaAccess("kafka"),
+		recovery.SetAsideAccess("kafka", "v1"))
 	for _, a := range all {
 		if a.Verb == "delete" && slices.Contains([]string{
 			"persistentvolumes", "persistentvolumeclaims", "kafkas", "kafkanodepools", "secrets",

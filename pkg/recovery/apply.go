@@ -16,6 +16,7 @@ import (
 // apply runs the confirmed plan. Every step that fails before un-pausing leaves the resource paused.
 func (r *run) apply(ctx context.Context) error {
 	r.base = baselineOf(r.plan.ClusterID, r.before.Volumes, r.excluded)
+	r.base.formatted = formattedAnew(r.before.Volumes, r.decision.Accepted)
 	r.result.Outcome = OutcomeLeftPaused
 	for _, s := range []struct {
 		id StepID
@@ -23,6 +24,7 @@ func (r *run) apply(ctx context.Context) error {
 	}{
 		{StepLock, r.stepLock},
 		{StepPause, r.stepPause},
+		{StepSetAside, r.stepSetAside},
 		{StepReread, r.stepReread},
 		{StepClusterID, r.stepClusterID},
 		{StepSettle, r.stepSettle},
@@ -76,6 +78,7 @@ func (r *run) afterFailure(id StepID, err error) {
 		fmt.Sprintf("kafka/%s is left paused and no Kafka pod was started by this run; run the same command again to go "+
 			"on, once the reason is gone", r.Name),
 		fmt.Sprintf("or give it up: kubectl -n %s annotate kafka/%s %s-", r.Namespace, r.Name, strimzi.PauseAnnotation))
+	r.result.Next = append(r.result.Next, r.afterAsides()...)
 	var notProven *NotProvenError
 	if errors.As(err, &notProven) {
 		r.result.Next = append(r.result.Next, r.pauseCauses()...)

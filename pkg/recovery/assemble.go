@@ -43,6 +43,7 @@ func (r *run) makePlan(retained retainOutcome) error {
 			in.restartOperator = append(in.restartOperator, operatorText(o))
 		}
 	}
+	r.planAsides(&in)
 	plan := buildPlan(in)
 	r.plan, r.result.Plan, r.result.ClusterID = &plan, &plan, id
 	return nil

@@ -43,6 +43,8 @@ type baseline struct {
 	topics map[string]string
 	// strays are the -stray directories that were there before.
 	strays map[string]bool
+	// formatted are the directories that will be new: that they are is what was accepted.
+	formatted map[string]bool
 }
 
 type claimIdentity struct {
@@ -220,7 +222,7 @@ func (b baseline) checkDirectories(now baseline, unread []string) Check {
 		}
 	}
 	for _, key := range sortedKeys(now.directories) {
-		if _, known := b.directories[key]; !known {
+		if _, known := b.directories[key]; !known && !b.formatted[key] {
 			c.State, c.Detail = CheckFailed, key+" is a log directory that was not there before"
 			return c
 		}

@@ -58,12 +58,13 @@ const (
 	VerbPatch  = "patch"
 	VerbCreate = "create"
 	VerbDelete = "delete"
+	VerbRename = "rename" // a directory on the claim's volume
 )
 
 // Change is one write to one object: enough to see what was there before, what was sent, and what came back.
 type Change struct {
 	Object ObjectRef `json:"object"`
-	// Verb is patch, create or delete.
+	// Verb is patch, create, delete or rename.
 	Verb        string `json:"verb"`
 	Subresource string `json:"subresource,omitempty"`
 	// Before holds the fields that Patch touches, in its shape, as they were, null where there were none; nothing for a

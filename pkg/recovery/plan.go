@@ -18,6 +18,7 @@ const (
 	StepRead        StepID = "read"
 	StepLock        StepID = "lock"
 	StepPause       StepID = "pause"
+	StepSetAside    StepID = "set-aside" // only where a directory is renamed
 	StepReread      StepID = "reread"
 	StepClusterID   StepID = "cluster-id"
 	StepSettle      StepID = "settle"
@@ -79,7 +80,9 @@ type Plan struct {
 	Excluded []string `json:"excluded,omitempty"`
 	// Accepted are the findings lifted by --accept.
 	Accepted []finding.Finding `json:"accepted,omitempty"`
-	Steps    []Step            `json:"steps"`
+	// SetAside are the log directories that are renamed.
+	SetAside []Aside `json:"setAside,omitempty"`
+	Steps    []Step  `json:"steps"`
 }
 
 // step returns the plan's step of that ID, or nil.
@@ -109,6 +112,8 @@ type planInput struct {
 	paused                     bool
 	crashLooping               []string
 	controllers                []string // claims whose metadata is copied
+	asides                     []Aside
+	stops                      []podSetStop // pod sets that are deleted for the asides
 	quota                      quotaPlan
 	settle, pauseTimeout       time.Duration
 	wait                       bool
@@ -130,11 +135,12 @@ func buildPlan(in planInput) Plan {
 	p := Plan{
 		Operation: in.operation, Context: in.context, Server: in.server, Namespace: in.namespace, Cluster: in.cluster,
 		KafkaUID: in.uid, ClusterID: in.id, ClusterIDFrom: in.idFrom, Claims: in.claims, Excluded: in.excluded,
-		Accepted: in.accepted,
+		Accepted: in.accepted, SetAside: in.asides,
 	}
 	p.Steps = append(p.Steps, retainStep(in), readStep(in), lockStep(in), pauseStep(in), rereadStep(in),
 		clusterIDStep(in), settleStep(in), quotaStep(in), unpauseStep(in), restartPodsStep(in), verifyStep(in),
 		releaseStep(in))
+	p.Steps = withSetAside(p.Steps, in)
 	for i := range p.Steps {
 		if p.Steps[i].State == "" {
 			p.Steps[i].State = StepPlanned

@@ -85,6 +85,10 @@ func (r *run) judge(ctx context.Context) error {
 	}
 	r.before = seen
 	r.result.Findings = seen.Findings
+	if err := r.judgeAsides(); err != nil {
+		r.result.Reason = err.Error()
+		return err
+	}
 	r.decision = finding.Decide(seen.Findings, r.Accept)
 	for _, l := range r.decision.Unused {
 		r.Report.Warn(fmt.Sprintf("--accept %s lifts nothing: there is no such finding now", l))
@@ -100,6 +104,7 @@ func (r *run) judge(ctx context.Context) error {
 func (r *run) volumesRequest() LookRequest {
 	return LookRequest{
 		Namespace: r.Namespace, Name: r.Name, Depth: Volumes, Excluded: r.excluded, ClusterID: r.ClusterID,
+		SetAside: r.leftOut(), Visit: r.visitAsides,
 	}
 }
 

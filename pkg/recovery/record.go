@@ -242,6 +242,7 @@ type storedBaseline struct {
 	Directories map[string]string      `json:"directories,omitempty"`
 	Topics      map[string]string      `json:"topics,omitempty"`
 	Strays      map[string]bool        `json:"strays,omitempty"`
+	Formatted   map[string]bool        `json:"formatted,omitempty"`
 }
 
 type storedClaim struct {
@@ -253,7 +254,7 @@ type storedClaim struct {
 func (b baseline) MarshalJSON() ([]byte, error) {
 	s := storedBaseline{
 		ClusterID: b.clusterID, Claims: map[string]storedClaim{}, Pools: b.pools, Directories: b.directories,
-		Topics: b.topics, Strays: b.strays,
+		Topics: b.topics, Strays: b.strays, Formatted: b.formatted,
 	}
 	for name, c := range b.claims {
 		s.Claims[name] = storedClaim{UID: c.uid, Volume: c.volume}
@@ -269,7 +270,7 @@ func (b *baseline) UnmarshalJSON(text []byte) error {
 	}
 	*b = baseline{
 		clusterID: s.ClusterID, claims: map[string]claimIdentity{}, pools: s.Pools, directories: s.Directories,
-		topics: s.Topics, strays: s.Strays,
+		topics: s.Topics, strays: s.Strays, formatted: s.Formatted,
 	}
 	for name, c := range s.Claims {
 		b.claims[name] = claimIdentity{uid: c.UID, volume: c.Volume}

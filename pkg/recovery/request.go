@@ -36,7 +36,9 @@ type Request struct {
 	Exclude []string `json:"exclude,omitempty"`
 	// Accept lifts single rules for single subjects.
 	Accept []finding.Lift `json:"accept,omitempty"`
-	DryRun DryRun         `json:"-"`
+	// SetAside are freshly formatted log directories that are renamed.
+	SetAside []LogDirRef `json:"setAside,omitempty"`
+	DryRun   DryRun      `json:"-"`
 	// Wait false returns right after un-pausing.
 	Wait bool `json:"wait"`
 	// Timeout bounds the wait for the cluster after un-pausing.
@@ -66,6 +68,9 @@ type LookRequest struct {
 	// Excluded are the names of volumes given up, ClusterID the ID named by the person; the rules judge with both.
 	Excluded  map[string]bool
 	ClusterID string
+	// SetAside are log directories that are looked past, by the volume's name, as if they were renamed already. Visit
+	// sees them.
+	SetAside map[string][]string
 	// Visit is called with every volume that is being read, while it can be; it may be nil.
 	Visit func(ctx context.Context, v *volume.Volume, fsys fs.FS) error
 }
@@ -91,6 +96,8 @@ type Deps struct {
 	StateDir string
 	// Look looks at a cluster; see pkg/scan.
 	Look func(ctx context.Context, req LookRequest) (*Observation, error)
+	// Rename renames a directory on a volume that no pod uses; see pkg/scan.
+	Rename func(ctx context.Context, req RenameRequest) error
 	// Confirm shows the plan and asks; false means declined.
 	Confirm func(ctx context.Context, plan *Plan, findings []finding.Finding) (bool, error)
 	// Report receives what happens, as it happens.

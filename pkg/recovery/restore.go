@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/kafkarecover/kafkarecover/pkg/finding"
@@ -42,6 +43,13 @@ type run struct {
 	// noQuota says why the guard on claims is left out; namespaceClaims is the number it will allow.
 	noQuota         string
 	namespaceClaims int
+	// asides are the directories to rename, done those that were renamed and stopped the pod sets that were deleted for
+	// it; renamed tells that none is left.
+	asides, done []Aside
+	stopped      []string
+	renamed      bool
+	asideMu      sync.Mutex
+	asideSeen    map[LogDirRef]asideLook
 	// pausing is when the pause was asked for.
 	pausing time.Time
 }

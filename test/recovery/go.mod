@@ -3,6 +3,7 @@ module github.com/kafkarecover/kafkarecover/test/recovery
 go 1.26.0
 
 require (
+	github.com/google/go-cmp v0.7.0
 	github.com/kafkarecover/kafkarecover v0.0.0
 	github.com/kafkarecover/kafkarecover/test/operator v0.0.0
 	github.com/kafkarecover/kafkarecover/test/sandbox v0.0.0

@@ -267,7 +267,7 @@ func (g *ground) restoreIn(
 		PauseTimeout: 20 * time.Second, Settle: 300 * time.Millisecond, Accept: g.pendingDeletions(),
 	}
 	deps := recovery.Deps{
-		Kube: g.client, Clock: clock.RealClock{}, Random: rand.Reader, StateDir: g.state, Look: g.look, Report: g,
+		Kube: g.client, Clock: clock.RealClock{}, Random: rand.Reader, StateDir: g.state, Look: g.look, Rename: g.rename, Report: g,
 		Confirm: func(context.Context, *recovery.Plan, []finding.Finding) (bool, error) { return true, nil },
 	}
 	if change != nil {
@@ -289,7 +289,7 @@ func (g *ground) look(ctx context.Context, req recovery.LookRequest) (*recovery.
 	if req.Depth == recovery.Objects {
 		return seen, nil
 	}
-	if err := read(ctx, g.disks, seen.Volumes); err != nil {
+	if err := read(ctx, g.disks, seen.Volumes, req.SetAside); err != nil {
 		return nil, err
 	}
 	for i := range seen.Volumes {

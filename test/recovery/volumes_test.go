@@ -28,9 +28,13 @@ func unpackVolumes(t *testing.T) string {
 	return volumes.Unpack(t, volumes.SplitRoles)
 }
 
-// read fills in what is on the volumes, as a scan of their folder finds it.
-func read(ctx context.Context, disks string, claimed []volume.Volume) error {
-	seen, err := scan.Folder(ctx, disks, time.Now(), scan.Options{})
+// read fills in what is on the volumes, as a scan of their folder finds it, but for what is set aside.
+func read(ctx context.Context, disks string, claimed []volume.Volume, aside map[string][]string) error {
+	opts := scan.Options{SetAside: map[string][]string{}}
+	for name, dirs := range aside {
+		opts.SetAside["dir/"+strings.TrimPrefix(name, "pvc/")] = dirs
+	}
+	seen, err := scan.Folder(ctx, disks, time.Now(), opts)
 	if err != nil {
 		return err
 	}
