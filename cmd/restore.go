@@ -6,11 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 	"k8s.io/utils/clock"
 
+	"github.com/kafkarecover/kafkarecover/pkg/declared"
 	"github.com/kafkarecover/kafkarecover/pkg/exitcode"
 	"github.com/kafkarecover/kafkarecover/pkg/finding"
 	"github.com/kafkarecover/kafkarecover/pkg/finding/show"
@@ -26,8 +28,9 @@ resource and its pools while the operator is proven to be paused; then the resou
 verified against what was read before. Nothing is un-paused that is not proven paused and right, and what would be
 silent loss is refused: each refusal says why and what to do.
 
-The Kafka resource, its pools and the claims must exist: crash-looping on a random cluster ID, paused, or never
-started.`
+Where the Kafka resource exists it is paused: crash-looping on a random cluster ID, or never started. Where it is gone,
+with its claims or without, -f gives the manifests: volumes that no claim holds are read, claims are made and bound to
+the ones that are theirs, and the resources are created paused, with the node IDs of the volumes.`
 
 const (
 	defaultRestoreTimeout = 30 * time.Minute
@@ -51,6 +54,7 @@ type restoreOptions struct {
 	pauseTimeout    time.Duration
 	settle          time.Duration
 	restartOperator bool
+	manifests       []string
 
 	name    string
 	accepts []finding.Lift
@@ -69,7 +73,8 @@ func newRestoreCmd(f *Factory) *cobra.Command {
 		Long:  restoreLong,
 		Example: `kafkarecover restore kafka/my-cluster -n kafka --dry-run=client
 kafkarecover restore kafka/my-cluster -n kafka
-kafkarecover restore --cluster my-cluster -n kafka --yes -o json`,
+kafkarecover restore --cluster my-cluster -n kafka --yes -o json
+kafkarecover restore kafka/my-cluster -n kafka -f manifests/`,
 		GroupID:           groupRecover,
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: f.fromCluster(clusterNames("kafka/")),
@@ -87,8 +92,9 @@ func (o *restoreOptions) addFlags(cmd *cobra.Command) {
 	fs.StringVar(&o.clusterID, "cluster-id", "", "The cluster `ID` to write back, where the volumes do not agree on one")
 	fs.StringArrayVar(&o.exclude, "exclude", nil, "`CLAIM` to give up: what it held counts as lost; may be repeated")
 	fs.StringArrayVar(&o.accept, "accept", nil, "Lift one rule for one subject, as `RULE=SUBJECT`; may be repeated")
-	fs.StringArrayVar(&o.setAside, "set-aside", nil,
-		"Rename a freshly formatted log directory, as `pvc/CLAIM:DIRECTORY`; may be repeated")
+	fs.StringArrayVarP(&o.manifests, "filename", "f", nil,
+		"Manifests of the Kafka resource, its pools, topics, users and Secrets where they are gone: `FILE`, folder, "+
+			"kustomization, or - for standard input; may be repeated")
 	fs.BoolVarP(&o.yes, "yes", "y", false, "Do not ask for confirmation")
 	fs.Var(o.dryRun, "dry-run", "Print the plan and change nothing; server also has the API server check every write")
 	fs.BoolVar(&o.wait, "wait", true, "Wait for the cluster and verify it; false ends un-paused and not verified, exit 5")
@@ -163,18 +169,44 @@ func (o *restoreOptions) Run(ctx context.Context) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	declaration, err := o.declared(ctx, client.Namespace())
+	if err != nil {
+		return nil, err
+	}
 	tell := &restoreReporter{factory: o.factory, namespace: client.Namespace(), progress: o.factory.Progress()}
 	defer tell.end()
 	result, err := recovery.Restore(ctx, recovery.Request{
-		Namespace: client.Namespace(), Name: o.name, ClusterID: o.clusterID, Exclude: o.exclude, Accept: o.accepts,
-		SetAside: o.asides,
-		DryRun:   recovery.DryRun(o.dryRun.value), Wait: o.wait, Timeout: o.timeout, PauseTimeout: o.pauseTimeout,
+		Namespace: client.Namespace(), Name: o.name, ClusterID: o.clusterID, Exclude: o.exclude, Accept: o.accepts, Declared: declaration,
+		DryRun: recovery.DryRun(o.dryRun.value), Wait: o.wait, Timeout: o.timeout, PauseTimeout: o.pauseTimeout,
 		Settle: o.settle, RestartOperator: o.restartOperator,
 	}, recovery.Deps{
 		Kube: client, Clock: clock.RealClock{}, Random: rand.Reader,
-		StateDir: stateFolder(o.factory.Getenv), Look: o.looker(client), Rename: o.renamer(client), Confirm: o.confirm, Report: tell,
+		StateDir: stateFolder(o.factory.Getenv), Look: o.looker(client), Confirm: o.confirm, Report: tell,
 	})
 	return result, restoreError(result, err)
+}
+
+// declared reads the manifests that were given; nil where none were.
+func (o *restoreOptions) declared(ctx context.Context, namespace string) (*declared.Cluster, error) {
+	if len(o.manifests) == 0 {
+		return nil, nil //nolint:nilnil // none given is no error
+	}
+	objects, err := declared.Load(ctx, o.manifests, o.factory.IO.In)
+	if err != nil {
+		return nil, exitcode.With(exitcode.Usage, fmt.Errorf("--filename: %w", err))
+	}
+	cluster, err := declared.Pick(objects, namespace, o.name)
+	if err != nil {
+		return nil, exitcode.With(exitcode.Usage, fmt.Errorf("--filename: %w", err))
+	}
+	for _, warning := range cluster.Warnings {
+		o.factory.Progress().Warnf("%s", warning)
+	}
+	if n := len(cluster.Left); n > 0 {
+		o.factory.Progress().Warnf("left out of the manifests, for they are not of kafka/%s: %s", o.name,
+			strings.Join(cluster.Left, ", "))
+	}
+	return cluster, nil
 }
 
 // confirm shows the plan and has NAMESPACE/NAME typed.

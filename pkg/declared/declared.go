@@ -10,6 +10,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"github.com/kafkarecover/kafkarecover/pkg/object"
 	"github.com/kafkarecover/kafkarecover/pkg/strimzi"
 )
 
@@ -134,10 +135,22 @@ func (c *Cluster) Secret(name string) *unstructured.Unstructured {
 	return c.Secrets[i]
 }
 
-// Planned is the cluster as the rules judge it: its resources as they will be created, with no status.
+// EntityOperator tells whether Kafka's manifest asks for an Entity Operator.
+func (c *Cluster) EntityOperator() bool { return object.Has(c.Kafka.Object, "spec", "entityOperator") }
+
+// WithoutEntityOperator is Kafka's manifest as it is created first: the User Operator deletes users of which it knows
+// no KafkaUser, so that it may only come when the cluster is whole.
+func (c *Cluster) WithoutEntityOperator() *unstructured.Unstructured {
+	out := c.Kafka.DeepCopy()
+	unstructured.RemoveNestedField(out.Object, "spec", "entityOperator")
+	return out
+}
+
+// Planned is the cluster as the rules judge it: its resources as they are created first, with no status.
 func (c *Cluster) Planned() *strimzi.Cluster {
 	out := &strimzi.Cluster{
-		APIVersion: c.Kafka.GetAPIVersion(), Kafka: strimzi.ParseKafka(c.Kafka.Object), UsersKnown: true, TopicsKnown: true,
+		APIVersion: c.Kafka.GetAPIVersion(), Kafka: strimzi.ParseKafka(c.WithoutEntityOperator().Object), UsersKnown: true,
+		TopicsKnown: true,
 	}
 	for _, p := range c.Pools {
 		out.Pools = append(out.Pools, strimzi.ParseNodePool(p.Object))

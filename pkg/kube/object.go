@@ -166,7 +166,8 @@ func (c *Client) Create(
 	ctx context.Context, gvr schema.GroupVersionResource, obj *unstructured.Unstructured, dryRun bool,
 ) (*unstructured.Unstructured, error) {
 	ns := obj.GetNamespace()
-	opts := metav1.CreateOptions{DryRun: dryRunAll(dryRun)}
+	// Strict: a field that the server does not know would be dropped without a word, with what it was to say.
+	opts := metav1.CreateOptions{DryRun: dryRunAll(dryRun), FieldValidation: metav1.FieldValidationStrict}
 	u, err := c.in(gvr, ns).Create(ctx, obj, opts)
 	if err != nil {
 		return nil, &Error{Verb: "create", Resource: gvr, Namespace: ns, Name: obj.GetName(), Err: err}

@@ -59,6 +59,36 @@ func VolumeAccess() []kube.Access {
 	return all
 }
 
+// CreateAccess lists what a restore needs besides where the resources and claims are gone: it makes them again, and takes
+// back what it made when it is undone.
+func CreateAccess(namespace, version string) []kube.Access {
+	var all []kube.Access
+	add := func(group, resource, why string, verbs ...string) {
+		for _, v := range verbs {
+			all = append(all, kube.Access{Verb: v, Group: group, Resource: resource, Namespace: namespace, For: why})
+		}
+	}
+	add("", "persistentvolumeclaims", "make the claims that are gone, and claims that borrow a volume to read it",
+		"watch", "create", "delete")
+	kafka := strimzi.KafkaGVR(version)
+	add(kafka.Group, kafka.Resource, "create the cluster that is gone", "create", "delete")
+	add(kafka.Group, strimzi.NodePoolGVR(version).Resource, "create the pools that are gone", "create", "delete")
+	add(kafka.Group, strimzi.TopicGVR(version).Resource, "create topics", "get", "create", "patch", "delete")
+	add(kafka.Group, strimzi.UserGVR(version).Resource, "create users", "get", "create", "delete")
+	return append(all, kube.Access{Verb: "watch", Resource: "persistentvolumes", For: "see volumes bound"})
+}
+
+// SecretAccess is what creating the Secrets that were given needs.
+func SecretAccess(namespace string) []kube.Access {
+	var all []kube.Access
+	for _, v := range []string{"get", "create", "delete"} {
+		all = append(all, kube.Access{
+			Verb: v, Resource: "secrets", Namespace: namespace, For: "create the Secrets that were given",
+		})
+	}
+	return all
+}
+
 // OperatorAccess is what seeing the operators of every namespace needs. Without it a restore wants accepted that there
 // may be several.
 func OperatorAccess() []kube.Access {
@@ -83,6 +113,12 @@ func (r *run) reviewAccess(ctx context.Context) error {
 	needed := RestoreAccess(r.Namespace, r.before.Cluster.Version())
 	if !r.before.VolumesForbidden {
 		needed = append(needed, VolumeAccess()...)
+	}
+	if r.before.Planned {
+		needed = append(needed, CreateAccess(r.Namespace, r.before.Cluster.Version())...)
+		if len(r.Declared.Secrets) > 0 {
+			needed = append(needed, SecretAccess(r.Namespace)...)
+		}
 	}
 	if len(r.SetAside) > 0 {
 		needed = append(needed, SetAsideAccess(r.Namespace, r.before.Cluster.Version())...)

@@ -13,28 +13,43 @@ import (
 	"github.com/kafkarecover/kafkarecover/pkg/strimzi"
 )
 
-// apply runs the confirmed plan. Every step that fails before un-pausing leaves the resource paused.
-func (r *run) apply(ctx context.Context) error {
-	r.base = baselineOf(r.plan.ClusterID, r.before.Volumes, r.excluded)
-	r.base.formatted = formattedAnew(r.before.Volumes, r.decision.Accepted)
-	r.result.Outcome = OutcomeLeftPaused
-	for _, s := range []struct {
-		id StepID
-		do func(context.Context) (note string, err error)
-	}{
+// action is one step of a plan with what carries it out.
+type action struct {
+	id StepID
+	do func(context.Context) (note string, err error)
+}
+
+// actions are the steps that follow the confirmation, in their order. Each may be run again after a run that died in
+// it: what is there already is not written again.
+func (r *run) actions() []action {
+	return []action{
 		{StepLock, r.stepLock},
+		{StepClaims, r.stepClaims},
+		{StepResources, r.stepResources},
 		{StepPause, r.stepPause},
-		{StepSetAside, r.stepSetAside},
+		{StepNodeIDs, r.stepNodeIDs},
 		{StepReread, r.stepReread},
 		{StepClusterID, r.stepClusterID},
 		{StepSettle, r.stepSettle},
 		{StepQuota, r.stepQuota},
 		{StepUnpause, r.stepUnpause},
 		{StepVerify, r.stepVerify},
+		{StepTopics, r.stepTopics},
+		{StepEntityOperator, r.stepEntityOperator},
 		{StepRelease, r.stepRelease},
-	} {
-		if err := r.runStep(ctx, s.id, s.do); err != nil {
-			r.afterFailure(s.id, err)
+	}
+}
+
+// apply runs the confirmed plan. Every step that fails before un-pausing leaves the resource paused.
+func (r *run) apply(ctx context.Context) error {
+	r.result.Outcome = OutcomeLeftPaused
+	return r.act(ctx, r.actions())
+}
+
+func (r *run) act(ctx context.Context, actions []action) error {
+	for _, a := range actions {
+		if err := r.runStep(ctx, a.id, a.do); err != nil {
+			r.afterFailure(a.id, err)
 			return err
 		}
 	}
@@ -65,7 +80,7 @@ func (r *run) afterFailure(id StepID, err error) {
 	if r.unpaused {
 		r.result.Outcome = OutcomeUnverified
 		r.result.Reason = fmt.Sprintf("un-paused, not verified: %v", err)
-		r.result.Next = append(r.result.Next, stopCommands(r.Namespace, r.Name)...)
+		r.result.Next = append(r.result.Next, stopCommands(r.operation, r.Namespace)...)
 		return
 	}
 	r.result.Reason = fmt.Sprintf("step %q: %v", id, err)
@@ -75,10 +90,9 @@ func (r *run) afterFailure(id StepID, err error) {
 	}
 	r.result.Outcome = OutcomeLeftPaused
 	r.result.Next = append(r.result.Next,
-		fmt.Sprintf("kafka/%s is left paused and no Kafka pod was started by this run; run the same command again to go "+
-			"on, once the reason is gone", r.Name),
-		fmt.Sprintf("or give it up: kubectl -n %s annotate kafka/%s %s-", r.Namespace, r.Name, strimzi.PauseAnnotation))
-	r.result.Next = append(r.result.Next, r.afterAsides()...)
+		fmt.Sprintf("kafka/%s is left paused and no Kafka pod was started by this run; to go on, once the reason is gone: "+
+			"kafkarecover resume %s -n %s", r.Name, r.operation, r.Namespace),
+		fmt.Sprintf("or give it up: kafkarecover undo %s -n %s", r.operation, r.Namespace))
 	var notProven *NotProvenError
 	if errors.As(err, &notProven) {
 		r.result.Next = append(r.result.Next, r.pauseCauses()...)
@@ -103,12 +117,11 @@ func (r *run) pauseCauses() []string {
 	return causes
 }
 
-// stopCommands halt a cluster that must not go on: pausing alone does not stop pods, for the pod sets' controller
-// keeps running.
-func stopCommands(namespace, name string) []string {
+// stopCommands halt a cluster that must not go on, or look at it once more.
+func stopCommands(operation, namespace string) []string {
 	return []string{
-		fmt.Sprintf("to halt it: kubectl -n %s annotate --overwrite kafka/%s %s=true && kubectl -n %s delete "+
-			"strimzipodset -l %s=%s", namespace, name, strimzi.PauseAnnotation, namespace, strimzi.ClusterLabel, name),
+		fmt.Sprintf("to wait for it and verify it: kafkarecover resume %s -n %s", operation, namespace),
+		fmt.Sprintf("to halt it: kafkarecover stop %s -n %s", operation, namespace),
 	}
 }
 
@@ -118,7 +131,7 @@ func (r *run) stepLock(ctx context.Context) (string, error) {
 }
 
 func (r *run) stepPause(ctx context.Context) (string, error) {
-	if _, err := r.pause.annotate(ctx); err != nil {
+	if _, err := r.pause.annotate(ctx, StepPause); err != nil {
 		return "", err
 	}
 	if err := r.restartOperators(ctx); err != nil {

@@ -49,7 +49,7 @@ func (w *writer) patch(
 // createTries bounds how often a create whose outcome is unknown is sent again.
 const createTries = 4
 
-// create stores an object that carries the operation's label. One of that name with that label is this operation's own,
+// create stores an object that carries the operation's label or annotation. One of that name with the same is this operation's own,
 // made by a request whose answer was lost or by a run that died: it is taken as it is. The stored object is returned.
 func (w *writer) create(
 	ctx context.Context, step StepID, gvr schema.GroupVersionResource, object *unstructured.Unstructured,
@@ -81,12 +81,22 @@ func createOwn(
 		}
 		found, gerr := k.Get(ctx, gvr, object.GetNamespace(), object.GetName())
 		switch {
-		case gerr == nil && found.GetLabels()[OperationLabel] == object.GetLabels()[OperationLabel]:
+		case gerr == nil && sameOperation(found, object):
 			return found, nil
 		case gerr == nil, !kube.IsNotFound(gerr), try == createTries:
 			return nil, err
 		}
 	}
+}
+
+// sameOperation tells whether two objects were made by one operation: by the label, or, on what stays when it is over, by
+// the annotation.
+func sameOperation(a, b *unstructured.Unstructured) bool {
+	if of := b.GetLabels()[OperationLabel]; of != "" {
+		return a.GetLabels()[OperationLabel] == of
+	}
+	of := b.GetAnnotations()[OperationAnnotation]
+	return of != "" && a.GetAnnotations()[OperationAnnotation] == of
 }
 
 // remove deletes exactly this object, by its UID. One that is gone, or of which there is another by now, is no error.

@@ -32,7 +32,7 @@ func copiedFiles() []string { return []string{"meta.properties", "bootstrap.chec
 // stepReread reads every volume once more, now that nobody can start a pod with a new configuration, compares it with
 // what was judged, and copies the controllers' metadata on the way.
 func (r *run) stepReread(ctx context.Context) (string, error) {
-	c := copier{root: filepath.Join(r.result.Folder, copiesDir), sums: map[string]string{}}
+	c := copier{root: newFolder(filepath.Join(r.result.Folder, copiesDir)), sums: map[string]string{}}
 	controllers := controllerClaims(r.before.Volumes, r.excluded)
 	seen, err := r.Look(ctx, LookRequest{
 		Namespace: r.Namespace, Name: r.Name, Depth: Volumes, Excluded: r.excluded, ClusterID: r.ClusterID,
@@ -56,6 +56,18 @@ func (r *run) stepReread(ctx context.Context) (string, error) {
 		return "", err
 	}
 	return fmt.Sprintf("as judged; %d files copied, %d bytes, into %s", len(c.sums), c.bytes, c.root), nil
+}
+
+// newFolder returns the path, or where there is something already, of a run that died, the first of path-2, path-3 …
+// that is free.
+func newFolder(path string) string {
+	free := path
+	for n := 2; ; n++ {
+		if _, err := os.Lstat(free); err != nil {
+			return free
+		}
+		free = fmt.Sprintf("%s-%d", path, n)
+	}
 }
 
 // sameAsJudged refuses when a volume no longer says what the decision was based on. A metadata log that has grown is no

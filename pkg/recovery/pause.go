@@ -42,7 +42,7 @@ type pauser struct {
 }
 
 // annotate sets the pause annotation, unless it is there. It returns the resource as it is now.
-func (p *pauser) annotate(ctx context.Context) (*unstructured.Unstructured, error) {
+func (p *pauser) annotate(ctx context.Context, step StepID) (*unstructured.Unstructured, error) {
 	u, err := p.get(ctx)
 	if err != nil {
 		return nil, err
@@ -54,7 +54,7 @@ func (p *pauser) annotate(ctx context.Context) (*unstructured.Unstructured, erro
 	if err != nil {
 		return nil, err
 	}
-	return p.writer.patch(ctx, StepPause, p.gvr, u, patch)
+	return p.writer.patch(ctx, step, p.gvr, u, patch)
 }
 
 // prove writes the marker and waits for a later status without it and with ReconciliationPaused: only the operator's

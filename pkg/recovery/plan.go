@@ -53,6 +53,8 @@ type Step struct {
 	Check string `json:"check"`
 	// Undo is what takes it back; empty where nothing needs to be or can be.
 	Undo string `json:"undo,omitempty"`
+	// NoReturn tells that the operation cannot be undone once this step has changed something.
+	NoReturn bool `json:"noReturn,omitempty"`
 	// Risk says what may go wrong, in a sentence; empty where nothing can.
 	Risk  string    `json:"risk,omitempty"`
 	State StepState `json:"state"`
@@ -117,7 +119,8 @@ type planInput struct {
 	quota                      quotaPlan
 	settle, pauseTimeout       time.Duration
 	wait                       bool
-	restartOperator            []string // operator deployments to restart, with what else they manage
+	create                     *createPlan // what is missing; nil where everything is there
+	restartOperator            []string    // operator deployments to restart, with what else they manage
 }
 
 type poolID struct {
@@ -135,12 +138,15 @@ func buildPlan(in planInput) Plan {
 	p := Plan{
 		Operation: in.operation, Context: in.context, Server: in.server, Namespace: in.namespace, Cluster: in.cluster,
 		KafkaUID: in.uid, ClusterID: in.id, ClusterIDFrom: in.idFrom, Claims: in.claims, Excluded: in.excluded,
-		Accepted: in.accepted, SetAside: in.asides,
+		Accepted: in.accepted,
 	}
-	p.Steps = append(p.Steps, retainStep(in), readStep(in), lockStep(in), pauseStep(in), rereadStep(in),
-		clusterIDStep(in), settleStep(in), quotaStep(in), unpauseStep(in), restartPodsStep(in), verifyStep(in),
-		releaseStep(in))
-	p.Steps = withSetAside(p.Steps, in)
+	p.Steps = append(p.Steps, retainStep(in), readStep(in), lockStep(in))
+	p.Steps = append(p.Steps, createSteps(in)...)
+	p.Steps = append(p.Steps, pauseStep(in))
+	p.Steps = append(p.Steps, nodeIDsStep(in)...)
+	p.Steps = append(p.Steps, rereadStep(in),
+		clusterIDStep(in), settleStep(in), quotaStep(in), unpauseStep(in), restartPodsStep(in), verifyStep(in))
+	p.Steps = append(append(p.Steps, afterSteps(in)...), releaseStep(in))
 	for i := range p.Steps {
 		if p.Steps[i].State == "" {
 			p.Steps[i].State = StepPlanned
@@ -277,7 +283,7 @@ func quotaStep(in planInput) Step {
 
 func unpauseStep(in planInput) Step {
 	return Step{
-		ID: StepUnpause, Title: "un-pause reconciliation: the point of no return",
+		ID: StepUnpause, Title: "un-pause reconciliation: the point of no return", NoReturn: true,
 		Does: []string{"remove strimzi.io/pause-reconciliation from kafka/" + in.cluster +
 			", only if it is still the version just read"},
 		Expects: []string{"pause proven, cluster ID right on Kafka and on every pool, temporary pods gone"},

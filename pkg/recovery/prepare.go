@@ -32,8 +32,7 @@ type retainOutcome struct {
 func (r *run) retain(ctx context.Context) (retainOutcome, error) {
 	var out retainOutcome
 	var todo []*volume.PersistentVolume
-	for i := range r.before.Volumes {
-		pv := r.before.Volumes[i].PV
+	for _, pv := range r.before.persistentVolumes() {
 		switch {
 		case pv == nil:
 		case pv.ReclaimPolicy == retainPolicy:
@@ -108,8 +107,26 @@ func (r *run) volumesRequest() LookRequest {
 	}
 }
 
+// persistentVolumes are those of the claims, and, where the resources are gone, those that no claim holds.
+func (o *Observation) persistentVolumes() []*volume.PersistentVolume {
+	var out []*volume.PersistentVolume
+	for i := range o.Volumes {
+		out = append(out, o.Volumes[i].PV)
+	}
+	for i := range o.Others {
+		if o.Planned {
+			out = append(out, &o.Others[i])
+		}
+	}
+	return out
+}
+
 func (r *run) lookAtVolumes(ctx context.Context) (*Observation, error) {
-	seen, err := r.Look(ctx, r.volumesRequest())
+	req := r.volumesRequest()
+	if r.before.Planned {
+		req.Planned, req.Lender = r.Declared.Planned(), r.lender(StepRead)
+	}
+	seen, err := r.Look(ctx, req)
 	if err != nil {
 		return nil, err
 	}
@@ -188,7 +205,10 @@ func (r *run) annotate(ctx context.Context, step StepID, value string) error {
 		gvr      schema.GroupVersionResource
 		ns, name string
 	}
-	targets := []target{{r.pause.gvr, r.pause.namespace, r.pause.name}}
+	var targets []target
+	if !r.before.Planned { // what is created is created with it
+		targets = append(targets, target{r.pause.gvr, r.pause.namespace, r.pause.name})
+	}
 	for i := range r.before.Volumes {
 		if pv := r.before.Volumes[i].PV; pv != nil {
 			targets = append(targets, target{kube.Volumes(), "", pv.Name})

@@ -68,6 +68,8 @@ type Ending struct {
 	Steps   []Step   `json:"steps,omitempty"`
 	Checks  []Check  `json:"checks,omitempty"`
 	Next    []string `json:"next,omitempty"`
+	// Differences are those for which a plan was not applied, or an operation not gone on with.
+	Differences []string `json:"differences,omitempty"`
 }
 
 // Basis is what a plan was decided on. Two that are equal describe the same world, so far as it matters to the plan.

@@ -8,8 +8,11 @@ import (
 
 	"k8s.io/utils/clock"
 
+	"github.com/kafkarecover/kafkarecover/pkg/binding"
+	"github.com/kafkarecover/kafkarecover/pkg/declared"
 	"github.com/kafkarecover/kafkarecover/pkg/finding"
 	"github.com/kafkarecover/kafkarecover/pkg/kube"
+	"github.com/kafkarecover/kafkarecover/pkg/placement"
 	"github.com/kafkarecover/kafkarecover/pkg/strimzi"
 	"github.com/kafkarecover/kafkarecover/pkg/volume"
 )
@@ -34,6 +37,8 @@ type Request struct {
 	ClusterID string `json:"clusterId,omitempty"`
 	// Exclude are claims given up.
 	Exclude []string `json:"exclude,omitempty"`
+	// Declared are the manifests of resources that are gone; nil where none were given. Secrets are among them.
+	Declared *declared.Cluster `json:"-"`
 	// Accept lifts single rules for single subjects.
 	Accept []finding.Lift `json:"accept,omitempty"`
 	// SetAside are freshly formatted log directories that are renamed.
@@ -68,9 +73,10 @@ type LookRequest struct {
 	// Excluded are the names of volumes given up, ClusterID the ID named by the person; the rules judge with both.
 	Excluded  map[string]bool
 	ClusterID string
-	// SetAside are log directories that are looked past, by the volume's name, as if they were renamed already. Visit
-	// sees them.
-	SetAside map[string][]string
+	// Planned are resources to judge by where there is no Kafka resource; volumes that no claim holds are then lent to
+	// claims of a temporary name by Lender, read and placed.
+	Planned *strimzi.Cluster
+	Lender  binding.Writer
 	// Visit is called with every volume that is being read, while it can be; it may be nil.
 	Visit func(ctx context.Context, v *volume.Volume, fsys fs.FS) error
 }
@@ -82,6 +88,9 @@ type Observation struct {
 	Volumes  []volume.Volume
 	Others   []volume.PersistentVolume
 	Findings []finding.Finding
+	// Planned tells that Cluster is what was planned, and not there yet; Placements say which volume goes to which claim.
+	Planned    bool
+	Placements []placement.Placement
 	// VolumesForbidden tells that PersistentVolumes may not be read.
 	VolumesForbidden bool
 }

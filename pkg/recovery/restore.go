@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/kafkarecover/kafkarecover/pkg/finding"
-	"github.com/kafkarecover/kafkarecover/pkg/kube"
 	"github.com/kafkarecover/kafkarecover/pkg/output"
 	"github.com/kafkarecover/kafkarecover/pkg/strimzi"
 )
@@ -52,6 +51,14 @@ type run struct {
 	asideSeen    map[LogDirRef]asideLook
 	// pausing is when the pause was asked for.
 	pausing time.Time
+	// place is where this run acts, holder its identity in the Lease, mirror the journal's copy.
+	place  Place
+	holder string
+	mirror *configMapMirror
+	// recorded is the operation that this run goes on with; nil for a new one.
+	recorded *Recorded
+	// saved is the plan that must be made again, exactly; nil where none was given.
+	saved *SavedPlan
 }
 
 // Restore gives the cluster ID that is on the volumes back to the operator and has it start the same cluster. The
@@ -71,28 +78,31 @@ func Restore(ctx context.Context, req Request, deps Deps) (*Result, error) {
 	if done || err != nil {
 		return r.result, err
 	}
-	if err := r.open(ctx); err != nil {
-		return r.result, err
+	if err = r.open(ctx); err == nil {
+		err = r.restore(ctx)
 	}
-	err = r.restore(ctx)
 	return r.result, errors.Join(err, r.close(ctx, err))
 }
 
 // look checks permissions, finds the resource, and ends the run where nothing is wrong.
 func (r *run) look(ctx context.Context) (done bool, err error) {
-	seen, err := r.Look(ctx, LookRequest{Namespace: r.Namespace, Name: r.Name, Depth: Objects, Excluded: r.excluded})
+	req := LookRequest{Namespace: r.Namespace, Name: r.Name, Depth: Objects, Excluded: r.excluded}
+	if r.Declared != nil {
+		req.Planned = r.Declared.Planned()
+	}
+	seen, err := r.Look(ctx, req)
 	if err != nil {
 		return false, err
 	}
 	if seen.Cluster == nil {
-		return false, &NotFoundError{Namespace: r.Namespace, Name: r.Name}
+		return false, &NotFoundError{Namespace: r.Namespace, Name: r.Name, Volumes: len(seen.Volumes) + len(seen.Others)}
 	}
 	r.bind(seen)
 	if err := r.reviewAccess(ctx); err != nil {
 		return false, err
 	}
 	id := seen.Cluster.Kafka.Status.ClusterID
-	if id == nil || *id == "" || !seen.Cluster.RecoveredAs(*id) || !seen.Cluster.AllPodsReady() {
+	if r.recorded != nil || id == nil || *id == "" || !seen.Cluster.RecoveredAs(*id) || !seen.Cluster.AllPodsReady() {
 		return false, nil
 	}
 	return r.alreadyRight(ctx, *id)
@@ -163,40 +173,56 @@ func (r *run) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if r.saved != nil {
+		operation = r.saved.Plan.Operation // a plan is applied once, under its own name
+	}
 	r.operation = operation
-	if r.DryRun != DryRunNone {
-		return nil
+	if r.place, err = placeOf(ctx, r.Kube); err != nil || r.DryRun != DryRunNone {
+		return err
+	}
+	if r.holder, err = NewHolder(operation, r.Random); err != nil {
+		return err
 	}
 	journal, err := OpenJournal(filepath.Join(r.StateDir, operation), r.Clock)
 	if err != nil {
 		return err
 	}
+	r.write.journal = journal
 	r.result.Operation, r.result.Folder = operation, journal.Dir()
 	r.Report.Begin(operation, journal.Dir())
-	if err := journal.Append(ctx, "", PhaseBegin, r.describe()); err != nil {
+	if err := journal.add(ctx, Entry{Phase: PhaseBegin, Note: r.describe(), Began: r.beginning(&r.Request)}); err != nil {
 		return err
 	}
-	holder, err := NewHolder(operation, r.Random)
-	if err != nil {
-		return err
-	}
+	r.mirror = &configMapMirror{kube: r.Kube, namespace: r.Namespace, cluster: r.Name, operation: operation}
+	return r.hold(ctx)
+}
+
+// hold takes the lock, and then has the journal copied to the cluster.
+func (r *run) hold(ctx context.Context) error {
 	lock, err := acquire(ctx, r.Kube, r.Clock, claimant{
-		namespace: r.Namespace, cluster: r.Name, operation: operation, holder: holder,
+		namespace: r.Namespace, cluster: r.Name, operation: r.operation, holder: r.holder,
 	})
 	if err != nil {
 		return err
 	}
-	r.lock = lock
-	r.write.journal, r.write.lock = journal, lock
-	return journal.SetMirror(ctx, &configMapMirror{
-		kube: r.Kube, namespace: r.Namespace, cluster: r.Name, operation: operation,
-	})
+	r.lock, r.write.lock = lock, lock
+	return r.write.journal.SetMirror(ctx, r.mirror)
+}
+
+// beginning is what this run writes into the journal before anything else.
+func (r *run) beginning(req *Request) *Beginning {
+	return &Beginning{
+		Operation: r.operation, Holder: r.holder, Place: r.place, Request: req,
+		Kafka: ObjectRef{
+			APIVersion: r.pause.gvr.GroupVersion().String(), Kind: strimzi.KafkaKind, Namespace: r.Namespace, Name: r.Name,
+			UID: r.pause.uid,
+		},
+	}
 }
 
 func (r *run) describe() string {
-	origin := r.Kube.Origin()
 	return fmt.Sprintf("restore kafka %q uid %s on server %q context %q as %q; excluded %v, accepted %v, "+
-		"cluster ID asked for %q", r.Namespace+"/"+r.Name, r.pause.uid, origin.Server, origin.Context, origin.User,
+		"cluster ID asked for %q", r.Namespace+"/"+r.Name, r.pause.uid, r.place.Server, r.place.Context, r.place.User,
 		r.Exclude, r.Accept, r.ClusterID)
 }
 
@@ -216,6 +242,9 @@ func (r *run) restore(ctx context.Context) error {
 		r.result.Outcome = OutcomePlanned
 		return r.dryRun(ctx)
 	}
+	if same, err := r.asDecided(ctx); !same || err != nil {
+		return err
+	}
 	ok, err := r.Confirm(ctx, r.plan, r.before.Findings)
 	if err != nil {
 		return err
@@ -228,39 +257,51 @@ func (r *run) restore(ctx context.Context) error {
 		}
 		return nil
 	}
+	if err := r.decide(ctx); err != nil {
+		return err
+	}
 	return r.apply(ctx)
 }
 
-// close ends the operation: what it left in the cluster is removed, whatever happened, and the journal is closed.
+// close ends the run: what it left in the cluster is removed, whatever happened, and the journal is closed.
 func (r *run) close(ctx context.Context, cause error) error {
-	if r.lock == nil {
+	if r.write.journal == nil {
 		return nil
 	}
 	// Cleaning up must also work after Ctrl-C, but not hang a terminal.
-	detached, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
+	detached, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
 	defer cancel()
 	var errs []error
-	if r.quota != nil {
-		errs = append(errs, r.quota.lower(detached))
+	if r.lock != nil {
+		if r.quota != nil {
+			errs = append(errs, r.quota.lower(detached))
+		}
+		errs = append(errs, r.unmark(detached))
 	}
-	errs = append(errs, r.unmark(detached))
-	note := string(r.result.Outcome)
-	if cause != nil {
-		note += ": " + cause.Error()
-	}
-	errs = append(errs, r.write.journal.Append(detached, "", PhaseEnd, note), r.lock.release(detached))
-	if !r.touched {
-		errs = append(errs, r.forgetMirror(detached))
+	errs = append(errs, r.write.journal.add(detached, Entry{Phase: PhaseEnd, Ended: r.ending(cause)}))
+	if r.lock != nil {
+		if !r.touched && r.lock.isLost() == nil { // there is nothing for anybody to go on with
+			errs = append(errs, r.mirror.remove(detached))
+		}
+		errs = append(errs, r.lock.release(detached))
 	}
 	errs = append(errs, r.write.journal.Close())
 	return errors.Join(errs...)
 }
 
-// forgetMirror removes the journal's copy of a run that changed nothing: there is nothing for anybody to go on with.
-func (r *run) forgetMirror(ctx context.Context) error {
-	err := r.Kube.Delete(ctx, kube.ConfigMaps(), r.Namespace, objectName(r.operation, ""), kube.DeleteOptions{})
-	if kube.IsNotFound(err) {
-		return nil
+// closeTimeout bounds the cleaning up at the end of a run.
+const closeTimeout = 30 * time.Second
+
+func (r *run) ending(cause error) *Ending {
+	e := &Ending{
+		Outcome: r.result.Outcome, Reason: r.result.Reason, Checks: r.result.Checks, Next: r.result.Next,
+		Differences: r.result.Differences,
 	}
-	return err
+	if cause != nil && e.Reason == "" {
+		e.Reason = cause.Error()
+	}
+	if r.plan != nil {
+		e.Steps = r.plan.Steps
+	}
+	return e
 }

@@ -23,6 +23,9 @@ const (
 	OutcomeLeftPaused   Outcome = "left-paused"   // stopped before un-pausing
 	OutcomeUnverified   Outcome = "unverified"    // un-paused; not everything could be verified in time
 	OutcomeWrong        Outcome = "wrong"         // un-paused; a check failed
+	OutcomeUndone       Outcome = "undone"        // taken back; the start is as it was, but for Retain
+	OutcomePartlyUndone Outcome = "partly-undone" // what somebody else changed since was left
+	OutcomeStopped      Outcome = "stopped"       // paused, and no Kafka pod runs
 )
 
 // Result is what a restore returns, whatever its outcome.
@@ -39,6 +42,8 @@ type Result struct {
 	Refusals  []finding.Finding `json:"refusals,omitempty"`
 	Findings  []finding.Finding `json:"findings,omitempty"`
 	Checks    []Check           `json:"checks,omitempty"`
+	// Differences say in what the world is another than the one a saved or recorded plan was made for.
+	Differences []string `json:"differences,omitempty"`
 	// Next are commands or sentences: what the person can do now.
 	Next []string `json:"next,omitempty"`
 }
@@ -46,9 +51,9 @@ type Result struct {
 // Code is the exit code of the outcome (safety contract, line 11).
 func (r *Result) Code() exitcode.Code {
 	switch r.Outcome {
-	case OutcomeRestored, OutcomeAlreadyRight, OutcomePlanned:
+	case OutcomeRestored, OutcomeAlreadyRight, OutcomePlanned, OutcomeUndone, OutcomeStopped:
 		return exitcode.OK
-	case OutcomeRefused, OutcomeWrong:
+	case OutcomeRefused, OutcomeWrong, OutcomePartlyUndone:
 		return exitcode.Refused
 	case OutcomeDeclined:
 		return exitcode.Error
@@ -75,10 +80,18 @@ func (e *AccessError) Error() string {
 }
 
 // NotFoundError says that there is no such Kafka resource.
-type NotFoundError struct{ Namespace, Name string }
+type NotFoundError struct {
+	Namespace, Name string
+	// Volumes is how many volumes of such a cluster there are all the same.
+	Volumes int
+}
 
-// Error names the resource.
+// Error names the resource and what to do.
 func (e *NotFoundError) Error() string {
-	return fmt.Sprintf("there is no Kafka resource %q: create it paused (annotation "+
-		"strimzi.io/pause-reconciliation: \"true\") together with its pools, then run this again", e.Namespace+"/"+e.Name)
+	text := fmt.Sprintf("there is no Kafka resource %q", e.Namespace+"/"+e.Name)
+	if e.Volumes > 0 {
+		text += fmt.Sprintf(", but %d volumes of it", e.Volumes)
+	}
+	return text + ": give its manifests with -f, those of its pools among them; `kafkarecover export manifests` writes " +
+		"them from the volumes where they are lost"
 }

@@ -37,7 +37,7 @@ func (r *run) stepUnpause(ctx context.Context) (string, error) {
 			return "", err
 		}
 		_, err = r.write.patch(ctx, StepUnpause, r.pause.gvr, proven, patch)
-		if err == nil {
+		if err == nil || r.unpausedAfterAll(ctx) {
 			r.unpaused = true
 			return "at version " + proven.GetResourceVersion(), nil
 		}
@@ -47,6 +47,19 @@ func (r *run) stepUnpause(ctx context.Context) (string, error) {
 	}
 	return "", fmt.Errorf("un-pause exactly the version that was proven: it was changed each of %d times: %w",
 		unpauseTries, err)
+}
+
+// unpausedAfterAll tells whether a write that was answered with an error was made all the same, as one that timed out
+// or was sent twice. It looks also after an interruption: what is said of the cluster depends on it.
+func (r *run) unpausedAfterAll(ctx context.Context) bool {
+	detached, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
+	defer cancel()
+	u, err := r.pause.get(detached)
+	if err != nil {
+		return false
+	}
+	kafka := strimzi.ParseKafka(u.Object)
+	return !kafka.PauseAnnotated && kafka.Status.ClusterID != nil && *kafka.Status.ClusterID == r.plan.ClusterID
 }
 
 // look at the starting cluster this often; it is six small lists.

@@ -40,7 +40,8 @@ func (r *Result) headline() output.Section {
 	style := map[Outcome]iostreams.Style{
 		OutcomeRestored: iostreams.Good, OutcomeAlreadyRight: iostreams.Good, OutcomePlanned: iostreams.Strong,
 		OutcomeRefused: iostreams.Bad, OutcomeWrong: iostreams.Worst, OutcomeLeftPaused: iostreams.Notice,
-		OutcomeUnverified: iostreams.Notice, OutcomeDeclined: iostreams.Notice,
+		OutcomeUnverified: iostreams.Notice, OutcomeDeclined: iostreams.Notice, OutcomeUndone: iostreams.Good,
+		OutcomeStopped: iostreams.Notice,
 	}[r.Outcome]
 	s := output.Section{Lines: []output.Line{
 		output.Text("kafka/"+r.Cluster+" in namespace "+r.Namespace+": ", output.Styled(style, string(r.Outcome))),

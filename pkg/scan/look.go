@@ -23,8 +23,7 @@ func Look(ctx context.Context, client *kube.Client, namespace, name string, opts
 	if err != nil {
 		return nil, err
 	}
-	c := live.pick(name)
-	c.plan(live, opts.Planned)
+	c := live.Pick(name, opts.Planned)
 	err = readCluster(ctx, claimReader{client: client, opts: opts, live: live, cluster: c})
 	return c, err
 }
@@ -56,10 +55,10 @@ func (r *claimReader) readAndPlace(ctx context.Context) error {
 	if err := r.readReleased(ctx); err != nil {
 		return err
 	}
-	if !r.cluster.planned || !r.opts.Released {
+	if !r.cluster.Planned || !r.opts.Released {
 		return nil
 	}
-	return r.cluster.place(r.opts.Excluded)
+	return r.cluster.Arrange(r.opts.Excluded)
 }
 
 // Targets say what of one or all namespaces to look at. Without clusters and claims it is every cluster found.

@@ -23,7 +23,7 @@ func (r *claimReader) readReleased(ctx context.Context) (err error) {
 	if !r.opts.Released || len(r.cluster.Others) == 0 {
 		return nil
 	}
-	r.cluster.Released = volume.FromReleased(r.cluster.Others, r.live.known)
+	r.cluster.Released = r.live.Lent(r.cluster)
 	lender := r.opts.Lender
 	if lender == nil {
 		lender = binding.Plain{Kube: r.client}
@@ -74,6 +74,16 @@ func (r *claimReader) readBorrowed(ctx context.Context, loan *binding.Loan) erro
 	return errors.Join(append(borrowed.visits, err)...)
 }
 
+// Pick gathers what is there of one cluster, not read yet; where it has no Kafka resource, planned takes its place.
+func (l *Live) Pick(name string, planned *strimzi.Cluster) *Cluster {
+	c := l.pick(name)
+	c.plan(l, planned)
+	return c
+}
+
+// Lent are the volumes that no claim holds, to be read.
+func (l *Live) Lent(c *Cluster) []volume.Volume { return volume.FromReleased(c.Others, l.known) }
+
 // plan puts the resources that are to be created in the place of those that are not there, with the operators that
 // will see them.
 func (c *Cluster) plan(live *Live, planned *strimzi.Cluster) {
@@ -89,12 +99,12 @@ func (c *Cluster) plan(live *Live, planned *strimzi.Cluster) {
 		}
 	}
 	k.Sort()
-	c.Kafka, c.planned = &k, true
+	c.Kafka, c.Planned = &k, true
 }
 
-// place judges the volumes that no claim holds as if they were bound to the claims they are for, and the pools as if
+// Arrange judges the volumes that no claim holds as if they were bound to the claims they are for, and the pools as if
 // they had the node IDs of their volumes. What has no place of its own stays as it is, and the rules say why.
-func (c *Cluster) place(excluded map[string]bool) error {
+func (c *Cluster) Arrange(excluded map[string]bool) error {
 	all := slices.Concat(c.Volumes, c.Released)
 	nodes := placement.Nodes(all)
 	for i := range c.Kafka.Pools {
@@ -122,6 +132,10 @@ func (c *Cluster) place(excluded map[string]bool) error {
 		c.Volumes = append(c.Volumes, v)
 	}
 	volume.Sort(c.Volumes)
+	c.Others = slices.DeleteFunc(slices.Clone(c.Others), func(pv volume.PersistentVolume) bool {
+		_, placed := by[pv.Name]
+		return placed // it is its claim's own now
+	})
 	c.Released = nil
 	return nil
 }

@@ -71,9 +71,8 @@ type Cluster struct {
 	Image *probe.ImageOffer `json:"image,omitempty"`
 	// Changed is what admission would have made of temporary pods, so that none was created.
 	Changed []string `json:"changedByAdmission,omitempty"`
-
-	// planned tells that Kafka is not there yet.
-	planned bool
+	// Planned tells that Kafka is what is to be created, and not there yet.
+	Planned bool `json:"planned,omitempty"`
 }
 
 // Loose is a volume or claim that is let go or going.

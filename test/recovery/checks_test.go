@@ -224,6 +224,25 @@ func (g *ground) patchSub(resourceName, name, body, sub string) {
 	}
 }
 
+// remake deletes an object and makes one of the same name and content.
+func (g *ground) remake(gvr schema.GroupVersionResource, name string) {
+	g.t.Helper()
+	u, err := g.client.Get(g.t.Context(), gvr, g.ns, name)
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	if err := g.client.Delete(g.t.Context(), gvr, g.ns, name, kube.DeleteOptions{}); err != nil {
+		g.t.Fatal(err)
+	}
+	delete(u.Object, "status")
+	for _, f := range []string{"uid", "resourceVersion", "managedFields", "creationTimestamp", "generation"} {
+		delete(u.Object["metadata"].(map[string]any), f)
+	}
+	if _, err := g.client.Create(g.t.Context(), gvr, u, false); err != nil {
+		g.t.Fatal(err)
+	}
+}
+
 // user returns a client for somebody who may use these verbs on everything, and nothing else.
 func (g *ground) user(verbs ...string) *kube.Client {
 	g.t.Helper()

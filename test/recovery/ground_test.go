@@ -266,14 +266,18 @@ func (g *ground) restoreIn(
 		Namespace: g.ns, Name: clusterName, DryRun: recovery.DryRunNone, Wait: true, Timeout: time.Minute,
 		PauseTimeout: 20 * time.Second, Settle: 300 * time.Millisecond, Accept: g.pendingDeletions(),
 	}
-	deps := recovery.Deps{
-		Kube: g.client, Clock: clock.RealClock{}, Random: rand.Reader, StateDir: g.state, Look: g.look, Rename: g.rename, Report: g,
-		Confirm: func(context.Context, *recovery.Plan, []finding.Finding) (bool, error) { return true, nil },
-	}
+	deps := g.deps()
 	if change != nil {
 		change(&req, &deps)
 	}
 	return recovery.Restore(ctx, req, deps)
+}
+
+func (g *ground) deps() recovery.Deps {
+	return recovery.Deps{
+		Kube: g.client, Clock: clock.RealClock{}, Random: rand.Reader, StateDir: g.state, Look: g.look, Report: g,
+		Confirm: func(context.Context, *recovery.Plan, []finding.Finding) (bool, error) { return true, nil },
+	}
 }
 
 // look collects the real objects and reads the volumes where they lie on this machine.
@@ -281,6 +285,9 @@ func (g *ground) look(ctx context.Context, req recovery.LookRequest) (*recovery.
 	live, err := scan.Collect(ctx, g.client, req.Namespace)
 	if err != nil {
 		return nil, err
+	}
+	if req.Planned != nil && live.Cluster(req.Name) == nil {
+		return g.lookPlanned(ctx, live, req)
 	}
 	seen := &recovery.Observation{
 		Cluster: live.Cluster(req.Name), Volumes: live.Volumes, Others: live.Others,

@@ -1,0 +1,205 @@
+package recovery
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/kafkarecover/kafkarecover/pkg/binding"
+	"github.com/kafkarecover/kafkarecover/pkg/kube"
+	"github.com/kafkarecover/kafkarecover/pkg/placement"
+	"github.com/kafkarecover/kafkarecover/pkg/strimzi"
+	"github.com/kafkarecover/kafkarecover/pkg/volume"
+)
+
+// bindTimeout bounds the wait for one claim: nine were seen to be bound within two seconds.
+const bindTimeout = time.Minute
+
+// stepClaims makes the claims that the operator will look for and binds the volumes to them: the claim first, then one
+// write that ties the volume to it by UID. The operator takes a claim of the right name as it is (PvcReconciler.java).
+func (r *run) stepClaims(ctx context.Context) (string, error) {
+	todo := r.missingClaims()
+	group, bounded := errgroup.WithContext(ctx)
+	group.SetLimit(writesAtOnce)
+	for _, p := range todo {
+		group.Go(func() error { return r.claim(bounded, p) })
+	}
+	if err := group.Wait(); err != nil {
+		return "", err
+	}
+	r.base = baselineOf(r.plan.ClusterID, r.before.Volumes, r.excluded)
+	return fmt.Sprintf("%d claims, each bound to its volume", len(todo)), nil
+}
+
+// missingClaims are the placements whose claim is not there yet.
+func (r *run) missingClaims() []placement.Placement {
+	var out []placement.Placement
+	for _, p := range r.before.Placements {
+		if !p.Exists {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+func (r *run) claim(ctx context.Context, p placement.Placement) error {
+	i := slices.IndexFunc(r.before.Volumes, func(v volume.Volume) bool { return v.Name == "pvc/"+p.Claim })
+	if i < 0 || r.before.Volumes[i].PV == nil {
+		return fmt.Errorf("make claim %q: its volume %q is not among those that were judged", p.Claim, p.Volume)
+	}
+	v := &r.before.Volumes[i]
+	lender := r.lender(StepClaims)
+	stored, err := lender.Create(ctx, binding.NewClaim(v.PV, r.Namespace, p.Claim, nil, r.provenance()))
+	if err != nil {
+		return fmt.Errorf("make claim %q: %w", p.Claim, err)
+	}
+	claim := binding.Claim{Namespace: r.Namespace, Name: p.Claim, UID: stored.GetUID()}
+	if err := binding.Bind(ctx, r.Kube, lender, v.PV, claim); err != nil {
+		return err
+	}
+	waiting, cancel := context.WithTimeout(ctx, bindTimeout)
+	defer cancel()
+	if err := binding.WaitBound(waiting, r.Kube, claim, v.PV.Name); err != nil {
+		return err
+	}
+	v.Claim.UID, v.PV.ClaimUID = string(claim.UID), string(claim.UID) // each goroutine has its own volume
+	return nil
+}
+
+// provenance is put on what the operation makes and what stays: who made it, and that it is this operation's own.
+func (r *run) provenance() map[string]string {
+	return map[string]string{OperationAnnotation: r.operation}
+}
+
+// stepResources creates what was declared, in the order in which nothing acts on less than all of it: Secrets before
+// users, so that no password is made anew; topics out of the Topic Operator's hands; every pool before Kafka; Kafka
+// last, paused, and without the Entity Operator, which deletes users it does not know.
+func (r *run) stepResources(ctx context.Context) (string, error) {
+	made := 0
+	for _, o := range r.resources() {
+		if err := r.createOne(ctx, o); err != nil {
+			return "", err
+		}
+		made++
+	}
+	seen, err := r.Look(ctx, LookRequest{Namespace: r.Namespace, Name: r.Name, Depth: Objects})
+	if err != nil {
+		return "", fmt.Errorf("read back what was created: %w", err)
+	}
+	if seen.Cluster == nil || seen.Planned {
+		return "", fmt.Errorf("read back what was created: kafka %q is not there", r.Name)
+	}
+	if len(seen.Cluster.Pools) != len(r.before.Cluster.Pools) {
+		return "", fmt.Errorf("read back what was created: there are %d pools, not %d", len(seen.Cluster.Pools),
+			len(r.before.Cluster.Pools))
+	}
+	r.before.Cluster, r.before.Planned = seen.Cluster, false
+	r.pause.uid, r.plan.KafkaUID = seen.Cluster.Kafka.UID, seen.Cluster.Kafka.UID
+	return fmt.Sprintf("%d resources, kafka/%s paused", made, r.Name), nil
+}
+
+// created is one object to create, with the resource it is of.
+type created struct {
+	gvr    schema.GroupVersionResource
+	object *unstructured.Unstructured
+}
+
+// resources are what stepResources creates, in its order.
+func (r *run) resources() []created {
+	d, version := r.Declared, r.before.Cluster.Version()
+	var out []created
+	add := func(gvr schema.GroupVersionResource, objects ...*unstructured.Unstructured) {
+		for _, o := range objects {
+			out = append(out, created{gvr, r.stamped(o)})
+		}
+	}
+	add(kube.Secrets(), d.Secrets...)
+	for _, user := range d.Users {
+		if d.Secret(user.GetName()) != nil {
+			add(strimzi.UserGVR(version), user)
+		}
+	}
+	for _, topic := range d.Topics {
+		add(strimzi.TopicGVR(version), annotated(topic, strimzi.ManagedAnnotation, "false"))
+	}
+	for _, pool := range d.Pools {
+		ids := r.nodeIDs(pool.GetName())
+		add(strimzi.NodePoolGVR(version), annotated(pool, strimzi.NextNodeIDsAnnotation, strimzi.FormatNodeIDs(ids)))
+	}
+	add(r.pause.gvr, annotated(d.WithoutEntityOperator(), strimzi.PauseAnnotation, "true"))
+	return out
+}
+
+// nodeIDs are the IDs of the volumes of a pool.
+func (r *run) nodeIDs(pool string) []int32 {
+	if p := r.before.Cluster.Pool(pool); p != nil {
+		return p.Status.NodeIDs
+	}
+	return nil
+}
+
+func annotated(o *unstructured.Unstructured, key, value string) *unstructured.Unstructured {
+	out := o.DeepCopy()
+	annotations := out.GetAnnotations()
+	if annotations == nil {
+		annotations = map[string]string{}
+	}
+	annotations[key] = value
+	out.SetAnnotations(annotations)
+	return out
+}
+
+// stamped says on an object which operation makes it. An annotation: labels of pools and of Kafka would be copied to
+// everything the operator makes.
+func (r *run) stamped(o *unstructured.Unstructured) *unstructured.Unstructured {
+	return annotated(o, OperationAnnotation, r.operation)
+}
+
+// createOne creates one declared object. One that is there already under its name is somebody else's, and stops the
+// run, but for what this very operation made before it was interrupted.
+func (r *run) createOne(ctx context.Context, c created) error {
+	if _, err := r.write.create(ctx, StepResources, c.gvr, c.object); err != nil {
+		return fmt.Errorf("create %s/%s: %w", strings.ToLower(c.object.GetKind()), c.object.GetName(), err)
+	}
+	return nil
+}
+
+// stepNodeIDs writes the node IDs of the volumes into the status of every pool, while paused: pools of which some have
+// IDs and some have not would be taken for a scale-up.
+func (r *run) stepNodeIDs(ctx context.Context) (string, error) {
+	gvr := strimzi.NodePoolGVR(r.before.Cluster.Version())
+	for i := range r.before.Cluster.Pools {
+		pool := &r.before.Cluster.Pools[i]
+		ids := r.base.pools[pool.Name]
+		err := r.writeID(ctx, func(ctx context.Context) error {
+			u, err := r.Kube.Get(ctx, gvr, r.Namespace, pool.Name)
+			if err != nil {
+				return err
+			}
+			now := strimzi.ParseNodePool(u.Object)
+			if now.UID != pool.UID {
+				return fmt.Errorf("kafkanodepool %q was replaced by another one since it was looked at", pool.Name)
+			}
+			if slices.Equal(now.Status.NodeIDs, ids) {
+				return nil
+			}
+			patch, err := strimzi.NodeIDsPatch(u.GetResourceVersion(), ids, now.Roles)
+			if err != nil {
+				return err
+			}
+			_, err = r.write.patch(ctx, StepNodeIDs, gvr, u, patch)
+			return err
+		})
+		if err != nil {
+			return "", fmt.Errorf("write the node IDs of kafkanodepool %q: %w", pool.Name, err)
+		}
+		pool.Status.NodeIDs = ids
+	}
+	return fmt.Sprintf("%d pools", len(r.before.Cluster.Pools)), nil
+}

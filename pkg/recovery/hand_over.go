@@ -1,0 +1,150 @@
+package recovery
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/kafkarecover/kafkarecover/pkg/declared"
+	"github.com/kafkarecover/kafkarecover/pkg/kraft/metadata"
+	"github.com/kafkarecover/kafkarecover/pkg/kube"
+	"github.com/kafkarecover/kafkarecover/pkg/strimzi"
+)
+
+// stepTopics gives the topics whose manifest says what the metadata says to the Topic Operator. The others stay out of
+// its hands: it would remove configuration that the manifest does not have, and add partitions that nobody can take
+// away again (BatchingTopicController.java).
+func (r *run) stepTopics(ctx context.Context) (string, error) {
+	image, err := r.copiedImage()
+	if err != nil {
+		return "", err
+	}
+	gvr := strimzi.TopicGVR(r.before.Cluster.Version())
+	given, kept := 0, 0
+	for _, topic := range r.Declared.Topics {
+		differences := declared.TopicDifferences(topic, image)
+		if len(differences) > 0 {
+			kept++
+			r.result.Next = append(r.result.Next, fmt.Sprintf("kafkatopic/%s is not as the topic on the volumes (%s); it "+
+				"stays out of the Topic Operator's hands until its manifest is right and the annotation %s is removed",
+				topic.GetName(), strings.Join(differences, "; "), strimzi.ManagedAnnotation))
+			continue
+		}
+		if err := r.manage(ctx, topic); err != nil {
+			return "", fmt.Errorf("give kafkatopic %q of %s to the Topic Operator: %w", topic.GetName(), gvr.Resource, err)
+		}
+		given++
+	}
+	return fmt.Sprintf("%d given, %d kept out of its hands", given, kept), nil
+}
+
+// manage removes the annotation that keeps the Topic Operator away, unless the manifest has it.
+func (r *run) manage(ctx context.Context, topic *unstructured.Unstructured) error {
+	if _, own := topic.GetAnnotations()[strimzi.ManagedAnnotation]; own {
+		return nil
+	}
+	gvr := strimzi.TopicGVR(r.before.Cluster.Version())
+	u, err := r.Kube.Get(ctx, gvr, r.Namespace, topic.GetName())
+	if err != nil {
+		return err
+	}
+	body := fmt.Sprintf(`{"metadata":{"resourceVersion":%q,"annotations":{%q:null}}}`, u.GetResourceVersion(),
+		strimzi.ManagedAnnotation)
+	_, err = r.write.patch(ctx, StepTopics, gvr, u, strimzi.Patch{Body: []byte(body)})
+	return err
+}
+
+// copiedImage replays the metadata log that goes furthest of those that were copied before anything started.
+func (r *run) copiedImage() (*metadata.Image, error) {
+	root := filepath.Join(r.result.Folder, copiesDir)
+	logs, err := filepath.Glob(filepath.Join(root, "*", "*", metadata.Dir))
+	if err != nil {
+		return nil, fmt.Errorf("find the copied metadata: %w", err)
+	}
+	var best *metadata.Image
+	for _, log := range logs {
+		dir, err := filepath.Rel(root, log)
+		if err != nil {
+			return nil, fmt.Errorf("find the copied metadata: %w", err)
+		}
+		image, err := metadata.ReadImage(os.DirFS(root), path.Clean(filepath.ToSlash(dir)), metadata.ReadOptions{})
+		if err != nil {
+			return nil, fmt.Errorf("read the copied metadata: %w", err)
+		}
+		if best == nil || image.EndOffset() > best.EndOffset() {
+			best = image
+		}
+	}
+	if best == nil {
+		return nil, fmt.Errorf("read the copied metadata: there is none below %q", root)
+	}
+	return best, nil
+}
+
+// stepEntityOperator puts back what the manifest says of the Entity Operator, now that everything it could take for
+// superfluous is known, and waits for the operator to have done it.
+func (r *run) stepEntityOperator(ctx context.Context) (string, error) {
+	spec, _, err := unstructured.NestedMap(r.Declared.Kafka.Object, "spec", "entityOperator")
+	if err != nil {
+		return "", fmt.Errorf("read spec.entityOperator of the manifest: %w", err)
+	}
+	u, err := r.pause.get(ctx)
+	if err != nil {
+		return "", err
+	}
+	body, err := json.Marshal(map[string]any{
+		"metadata": map[string]any{"resourceVersion": u.GetResourceVersion()},
+		"spec":     map[string]any{"entityOperator": spec},
+	})
+	if err != nil {
+		return "", fmt.Errorf("build the patch of spec.entityOperator: %w", err)
+	}
+	if _, err := r.write.patch(ctx, StepEntityOperator, r.pause.gvr, u, strimzi.Patch{Body: body}); err != nil {
+		return "", err
+	}
+	_, err = r.Kube.WaitFor(ctx, kube.Wait{
+		Resource: r.pause.gvr, Namespace: r.Namespace, Name: r.Name, Timeout: r.Timeout, Flag: "--timeout",
+		What: fmt.Sprintf("kafka %q to be ready with its Entity Operator", r.Namespace+"/"+r.Name),
+		Condition: func(u *unstructured.Unstructured) (bool, string, error) {
+			if err := r.pause.same(u); err != nil {
+				return false, "", err
+			}
+			kafka := strimzi.ParseKafka(u.Object)
+			check := r.base.checkReady(&strimzi.Cluster{Kafka: kafka})
+			return check.State == CheckPassed, check.Detail, nil
+		},
+		OnChange: func(seen string) { r.Report.Waiting(StepEntityOperator, seen) },
+	})
+	return "", err
+}
+
+// unknownUsers are the users of the metadata that no KafkaUser will be created for: the User Operator deletes them from
+// Kafka (KafkaUserOperator.java).
+func (r *run) unknownUsers() []string {
+	var known, out []string
+	for _, u := range r.Declared.Users {
+		if r.Declared.Secret(u.GetName()) != nil {
+			known = append(known, u.GetName())
+		}
+	}
+	for i := range r.before.Volumes {
+		image := r.before.Volumes[i].Image
+		if image == nil || r.excluded[r.before.Volumes[i].Name] {
+			continue
+		}
+		for _, user := range image.Users {
+			if !slices.Contains(known, user) && !slices.Contains(out, user) {
+				out = append(out, user)
+			}
+		}
+	}
+	slices.Sort(out)
+	return out
+}

@@ -1,0 +1,142 @@
+package recovery
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/kafkarecover/kafkarecover/pkg/declared"
+	"github.com/kafkarecover/kafkarecover/pkg/placement"
+	"github.com/kafkarecover/kafkarecover/pkg/strimzi"
+)
+
+// The steps of a restore whose resources or claims are gone, between the lock and the pause, and around them.
+const (
+	StepClaims         StepID = "claims"
+	StepResources      StepID = "resources"
+	StepNodeIDs        StepID = "node-ids"
+	StepTopics         StepID = "topics"
+	StepEntityOperator StepID = "entity-operator"
+)
+
+// createPlan is what is missing and will be made.
+type createPlan struct {
+	claims    []placement.Placement
+	resources []string
+	// users are declared without their Secret.
+	users []string
+	// pools maps a pool to the node IDs of its volumes, in the order of names.
+	pools []string
+	// topics is how many are declared; entityOperator tells that Kafka's manifest asks for one.
+	topics         int
+	entityOperator bool
+	// unknownUsers are in the metadata and have no KafkaUser: the User Operator would delete them.
+	unknownUsers []string
+}
+
+// createPlan says what will be made; nil where everything is there.
+func (r *run) createPlan() *createPlan {
+	if !r.before.Planned {
+		return nil
+	}
+	c := &createPlan{
+		claims: r.missingClaims(), topics: len(r.Declared.Topics), entityOperator: r.Declared.EntityOperator(),
+		unknownUsers: r.unknownUsers(),
+	}
+	for _, o := range r.resources() {
+		c.resources = append(c.resources, declared.Ref(o.object))
+	}
+	for _, u := range r.Declared.Users {
+		if r.Declared.Secret(u.GetName()) == nil {
+			c.users = append(c.users, u.GetName())
+		}
+	}
+	for _, p := range r.before.Cluster.Pools {
+		c.pools = append(c.pools, fmt.Sprintf("kafkanodepool/%s: nodeIds %s, roles %s", p.Name,
+			strimzi.FormatNodeIDs(p.Status.NodeIDs), strings.Join(p.Roles, ", ")))
+	}
+	return c
+}
+
+// createSteps are the steps that make what is missing.
+func createSteps(in planInput) []Step {
+	c := in.create
+	if c == nil {
+		return nil
+	}
+	claims := Step{
+		ID: StepClaims, Title: fmt.Sprintf("make %d claims and bind the volumes to them", len(c.claims)),
+		Expects: []string{"every volume is Retain, is held by no claim, and is the one that was judged"},
+		Check:   "claim and volume Bound to each other by UID; a volume is never Available in between",
+		Undo:    "tie each volume to what it was tied to, then delete the claim",
+	}
+	for _, p := range c.claims {
+		claims.Does = append(claims.Does, fmt.Sprintf("create pvc/%s and set the claimRef of pv/%s to it (%s)", p.Claim,
+			p.Volume, p.From))
+	}
+	if len(c.claims) == 0 {
+		claims.State, claims.Note = StepSkipped, "every claim is there"
+	}
+	resources := Step{
+		ID: StepResources, Title: "create what was declared, Kafka last and paused",
+		Check: "read back from the API server; Kafka carries " + strimzi.PauseAnnotation,
+		Undo:  "delete what was created, Kafka first",
+	}
+	for _, ref := range c.resources {
+		resources.Does = append(resources.Does, "create "+ref)
+	}
+	if len(c.users) > 0 {
+		resources.Risk = "not created, for without their Secrets they would get new passwords or certificates: kafkauser/" +
+			strings.Join(c.users, " kafkauser/")
+	}
+	return []Step{claims, resources}
+}
+
+// nodeIDsStep writes what the volumes say into the pools.
+func nodeIDsStep(in planInput) []Step {
+	if in.create == nil {
+		return nil
+	}
+	s := Step{
+		ID: StepNodeIDs, Title: "write the node IDs of the volumes into the status of every pool",
+		Expects: []string{"the pause is proven"},
+		Check:   "read back from the API server",
+		Undo:    "remove them again, while paused",
+	}
+	for _, pool := range in.create.pools {
+		s.Does = append(s.Does, "patch the status of "+pool)
+	}
+	return []Step{s}
+}
+
+// afterSteps hand the cluster to the Entity Operator, once it is verified.
+func afterSteps(in planInput) []Step {
+	c := in.create
+	if c == nil {
+		return nil
+	}
+	topics := Step{
+		ID: StepTopics, Title: "give topics whose manifest is as the metadata says to the Topic Operator",
+		Does: []string{"remove " + strimzi.ManagedAnnotation + "=false from each of them"},
+		Expects: []string{
+			"partitions, replicas and configuration in the manifest are those of the metadata that was copied",
+		},
+		Check: "read back from the API server",
+		Risk:  "none: a topic that differs stays out of its hands, and the result says how it differs",
+	}
+	if c.topics == 0 {
+		topics.State, topics.Note = StepSkipped, "no KafkaTopic was declared"
+	}
+	entity := Step{
+		ID: StepEntityOperator, Title: "add the Entity Operator that the manifest asks for",
+		Does:  []string{"patch kafka/" + in.cluster + ": spec.entityOperator as it was declared"},
+		Check: "Ready for that generation",
+	}
+	switch {
+	case !c.entityOperator:
+		entity.State, entity.Note = StepSkipped, "the manifest asks for none"
+	case len(c.unknownUsers) > 0:
+		entity.State = StepSkipped
+		entity.Note = "left out: it would delete users that have no KafkaUser: " + strings.Join(c.unknownUsers, ", ")
+	}
+	return []Step{topics, entity}
+}

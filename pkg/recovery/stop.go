@@ -1,0 +1,215 @@
+package recovery
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/kafkarecover/kafkarecover/pkg/kube"
+	"github.com/kafkarecover/kafkarecover/pkg/output"
+	"github.com/kafkarecover/kafkarecover/pkg/protect"
+	"github.com/kafkarecover/kafkarecover/pkg/strimzi"
+	"github.com/kafkarecover/kafkarecover/pkg/volume"
+)
+
+// StepStop is what the changes of halting a cluster are journaled under.
+const StepStop StepID = "stop"
+
+// StopAccess lists what halting a cluster needs beside what a restore does.
+func StopAccess(namespace, version string) []kube.Access {
+	sets := strimzi.PodSetGVR(version)
+	var all []kube.Access
+	for _, v := range []string{"get", "list", "delete"} {
+		all = append(all, kube.Access{
+			Verb: v, Group: sets.Group, Resource: sets.Resource, Namespace: namespace, For: "halt the cluster's pods",
+		})
+	}
+	return all
+}
+
+// Stop halts the cluster of an operation: it pauses the resource and deletes the pod sets, again and again, until the
+// operator has shown that it pauses and no Kafka pod is left. Claims and volumes stay.
+func Stop(ctx context.Context, t Target, deps Deps) (*Reversal, error) {
+	r, err := loadRun(ctx, t, deps)
+	if err != nil {
+		return nil, err
+	}
+	out := &Reversal{
+		TypeMeta: output.Meta("Stop"), Operation: r.operation, Folder: r.recorded.Folder, Namespace: r.Namespace,
+		Cluster: r.Name, Outcome: OutcomeUnverified, Irreversible: r.recorded.irreversible(),
+	}
+	if err = r.continueJournal(ctx, PhaseStop, t.TakeOver, nil); err == nil {
+		err = r.stop(ctx, out)
+	}
+	r.result.Outcome, r.result.Reason, r.result.Next = out.Outcome, out.Reason, out.Next
+	return out, errors.Join(err, r.close(ctx, err))
+}
+
+func (r *run) stop(ctx context.Context, out *Reversal) error {
+	seen, err := r.lookAgain(ctx)
+	if err != nil {
+		return err
+	}
+	r.before, r.marked = seen, true
+	if r.pause.timeout = r.pauseTimeout(seen.Cluster.Operators); r.Request.PauseTimeout > 0 {
+		r.pause.timeout = r.Request.PauseTimeout
+	}
+	if _, err := r.pause.annotate(ctx, StepStop); err != nil {
+		return err
+	}
+	if err := r.retained(ctx); err != nil {
+		return err
+	}
+	if err := r.adoptQuota(ctx); err != nil {
+		return err
+	}
+	if err := noneTerminating(seen); err != nil {
+		out.Outcome = OutcomeRefused
+		return err
+	}
+	deleted, err := r.halt(ctx)
+	if err != nil {
+		out.Next = append(out.Next, fmt.Sprintf("kafka/%s is annotated as paused; once the reason is gone, again: "+
+			"kafkarecover stop %s -n %s", r.Name, r.operation, r.Namespace))
+		return err
+	}
+	out.Outcome = OutcomeStopped
+	out.Reason = fmt.Sprintf("paused, as the operator has shown, and no Kafka pod is left; %d pod sets were deleted; claims "+
+		"and volumes stay", deleted)
+	out.Next = append(out.Next, "to judge the volumes anew and start again: kafkarecover restore kafka/"+r.Name+" -n "+
+		r.Namespace)
+	return nil
+}
+
+// lookAgain looks at the objects of this very resource.
+func (r *run) lookAgain(ctx context.Context) (*Observation, error) {
+	seen, err := r.Look(ctx, LookRequest{Namespace: r.Namespace, Name: r.Name, Depth: Objects})
+	if err != nil {
+		return nil, err
+	}
+	if seen.Cluster == nil || seen.Cluster.Kafka.UID != r.pause.uid {
+		return nil, errReplaced
+	}
+	return seen, nil
+}
+
+// retained reads the policy of every volume back before a pod goes, and sets Retain where somebody has taken it away.
+func (r *run) retained(ctx context.Context) error {
+	for i := range r.before.Volumes {
+		pv := r.before.Volumes[i].PV
+		if pv == nil || pv.ReclaimPolicy == volume.PolicyRetain {
+			continue
+		}
+		u, err := r.Kube.Get(ctx, kube.Volumes(), "", pv.Name)
+		if err != nil {
+			return fmt.Errorf("set Retain: %w", err)
+		}
+		_, err = protect.Retain(ctx, r.Kube, pv, func(ctx context.Context, body []byte) error {
+			_, err := r.write.patch(ctx, StepStop, kube.Volumes(), u, strimzi.Patch{Body: body})
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// noneTerminating refuses to delete pods while a claim waits for its pod to go: it would go with it (safety contract,
+// line 2).
+func noneTerminating(seen *Observation) error {
+	for i := range seen.Volumes {
+		if c := seen.Volumes[i].Claim; c != nil && c.Terminating {
+			return fmt.Errorf("delete the pod sets: pvc %q is being deleted and goes as soon as its pod does; "+
+				"the cluster is paused and its pods run on", c.Namespace+"/"+c.Name)
+		}
+	}
+	return nil
+}
+
+const haltEvery = time.Second
+
+// halt deletes pod sets until the operator has shown that it pauses: a reconcile that was under way makes them again.
+// Then it waits until neither a pod set nor a pod is left.
+func (r *run) halt(ctx context.Context) (deleted int, err error) {
+	proving, cancel := context.WithCancel(ctx)
+	defer cancel()
+	proof := make(chan error, 1)
+	go func() {
+		_, err := r.pause.prove(proving, StepStop)
+		proof <- err
+	}()
+	for {
+		n, _, err := r.deletePodSets(ctx)
+		deleted += n
+		if err != nil {
+			cancel()
+			<-proof
+			return deleted, err
+		}
+		select {
+		case err := <-proof:
+			if err != nil {
+				return deleted, err
+			}
+			more, err := r.waitHalted(ctx)
+			return deleted + more, err
+		default:
+		}
+		if err := r.sleep(ctx, haltEvery); err != nil {
+			cancel()
+			<-proof
+			return deleted, err
+		}
+	}
+}
+
+// waitHalted deletes what the last reconcile has made and waits for the pods.
+func (r *run) waitHalted(ctx context.Context) (deleted int, err error) {
+	deadline := r.Clock.Now().Add(r.Timeout)
+	for {
+		n, left, err := r.deletePodSets(ctx)
+		deleted += n
+		if err != nil || left == 0 {
+			return deleted, err
+		}
+		text := fmt.Sprintf("%d Kafka pods and pod sets are left", left)
+		r.Report.Waiting(StepStop, text)
+		if !r.Clock.Now().Before(deadline) {
+			return deleted, &kube.TimeoutError{What: "the pods to go", After: r.Timeout, Last: text, Flag: "--timeout"}
+		}
+		if err := r.sleep(ctx, haltEvery); err != nil {
+			return deleted, err
+		}
+	}
+}
+
+// deletePodSets deletes the cluster's pod sets and counts the sets and pods that are there.
+func (r *run) deletePodSets(ctx context.Context) (deleted, left int, err error) {
+	seen, err := r.lookAgain(ctx)
+	if err != nil {
+		return 0, 0, err
+	}
+	gvr := strimzi.PodSetGVR(seen.Cluster.Version())
+	for i := range seen.Cluster.PodSets {
+		set := &seen.Cluster.PodSets[i]
+		if set.Terminating {
+			continue
+		}
+		u, err := r.Kube.Get(ctx, gvr, r.Namespace, set.Name)
+		if kube.IsNotFound(err) || (err == nil && u.GetUID() != types.UID(set.UID)) {
+			continue
+		}
+		if err != nil {
+			return deleted, 0, err
+		}
+		if err := r.write.remove(ctx, StepStop, gvr, u); err != nil {
+			return deleted, 0, err
+		}
+		deleted++
+	}
+	return deleted, len(seen.Cluster.PodSets) + len(seen.Cluster.Pods), nil
+}

@@ -1,0 +1,235 @@
+package recovery_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/kafkarecover/kafkarecover/pkg/binding"
+	"github.com/kafkarecover/kafkarecover/pkg/declared"
+	"github.com/kafkarecover/kafkarecover/pkg/finding"
+	"github.com/kafkarecover/kafkarecover/pkg/kube"
+	"github.com/kafkarecover/kafkarecover/pkg/recovery"
+	"github.com/kafkarecover/kafkarecover/pkg/scan"
+	"github.com/kafkarecover/kafkarecover/pkg/strimzi"
+	"github.com/kafkarecover/kafkarecover/pkg/volume"
+)
+
+// lookPlanned borrows volumes as a look does and reads them where they lie on this machine.
+func (g *ground) lookPlanned(
+	ctx context.Context, live *scan.Live, req recovery.LookRequest,
+) (*recovery.Observation, error) {
+	c := live.Pick(req.Name, req.Planned)
+	if req.Depth == recovery.Volumes {
+		if err := g.readLent(ctx, live, c, req); err != nil {
+			return nil, err
+		}
+		if err := c.Arrange(req.Excluded); err != nil {
+			return nil, err
+		}
+	}
+	seen := &recovery.Observation{
+		Cluster: c.Kafka, Volumes: c.Volumes, Others: c.Others, VolumesForbidden: c.VolumesForbidden, Planned: c.Planned,
+		Placements: c.Placements,
+	}
+	seen.Findings = finding.Judge(finding.Input{
+		Volumes: seen.Volumes, Others: seen.Others, Cluster: seen.Cluster, Excluded: req.Excluded,
+		ClusterID: req.ClusterID,
+	})
+	return seen, nil
+}
+
+func (g *ground) readLent(ctx context.Context, live *scan.Live, c *scan.Cluster, req recovery.LookRequest) error {
+	loan, err := binding.Borrow(ctx, g.client, req.Lender, binding.LoanRequest{
+		Operation: "look-20260101-000000-0000", Namespace: g.ns, Volumes: c.Others,
+		Labels: map[string]string{recovery.OperationLabel: "look-20260101-000000-0000"},
+	})
+	if err == nil && len(loan.Refused) > 0 {
+		err = fmt.Errorf("borrow: %v", loan.Refused)
+	}
+	c.Released = live.Lent(c)
+	for i := range c.Released { // read by the name of the folder, which is that of the claim it had
+		c.Released[i].Claim = &volume.Claim{Name: c.Released[i].PV.ClaimName}
+	}
+	err = errors.Join(err, read(ctx, g.disks, c.Released), read(ctx, g.disks, c.Volumes))
+	for i := range c.Released {
+		c.Released[i].Claim = nil
+	}
+	return errors.Join(err, loan.Return(context.WithoutCancel(ctx)))
+}
+
+// manifests are those of the lost cluster, as somebody has them in git.
+func (g *ground) manifests(more ...map[string]any) *declared.Cluster {
+	g.t.Helper()
+	volumeOf := func(id int64, shared bool) map[string]any {
+		v := map[string]any{"id": id, "type": "persistent-claim", "size": "1Gi", "class": "local", "deleteClaim": false}
+		if shared {
+			v["kraftMetadata"] = "shared"
+		}
+		return v
+	}
+	pool := func(role string, volumes ...any) map[string]any {
+		return map[string]any{
+			"apiVersion": "kafka.strimzi.io/v1", "kind": "KafkaNodePool",
+			"metadata": map[string]any{"name": role, "labels": map[string]any{"strimzi.io/cluster": clusterName}},
+			"spec": map[string]any{
+				"replicas": int64(3), "roles": []any{role}, "storage": map[string]any{"type": "jbod", "volumes": volumes},
+			},
+		}
+	}
+	objects := append([]map[string]any{
+		pool("controller", volumeOf(0, true)), pool("broker", volumeOf(0, true), volumeOf(1, false)),
+		{
+			"apiVersion": "kafka.strimzi.io/v1", "kind": "Kafka", "metadata": map[string]any{"name": clusterName},
+			"spec": map[string]any{"kafka": map[string]any{
+				"version": "4.2.0", "metadataVersion": "4.2-IV1",
+				"listeners": []any{map[string]any{"name": "plain", "port": int64(9092), "tls": false, "type": "internal"}},
+			}},
+		},
+	}, more...)
+	var list []*unstructured.Unstructured
+	for _, o := range objects {
+		list = append(list, &unstructured.Unstructured{Object: o})
+	}
+	cluster, err := declared.Pick(list, g.ns, clusterName)
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	return cluster
+}
+
+// restoreReleased runs a restore of a cluster of which only volumes and manifests are left.
+func (g *ground) restoreReleased(
+	ctx context.Context, change func(*recovery.Request, *recovery.Deps),
+) (*recovery.Result, error) {
+	g.t.Helper()
+	return g.restoreIn(ctx, func(r *recovery.Request, d *recovery.Deps) {
+		r.Declared = g.manifests()
+		if change != nil {
+			change(r, d)
+		}
+	})
+}
+
+func TestAClusterComesBackFromReleasedVolumes(t *testing.T) {
+	t.Parallel()
+	g := newGround(t, nil)
+	g.release()
+	g.operator(nil)
+	was := map[string]string{}
+	for _, pv := range g.parsed() {
+		was[pv.ClaimName] = pv.Name
+	}
+	stop := g.phases()
+	result, err := g.restoreReleased(t.Context(), nil)
+	if err != nil || result.Outcome != recovery.OutcomeRestored {
+		t.Fatal(err, told(result))
+	}
+	if got := stop(); slices.Contains(got, "Available") {
+		t.Errorf("a volume was Available on the way, where any other claim could take it: %v", got)
+	}
+	if got := g.status(); got.Status.ClusterID == nil || *got.Status.ClusterID != clusterID {
+		t.Errorf("cluster ID %v", got.Status.ClusterID)
+	}
+	now := map[string]string{}
+	claims, err := g.typed.CoreV1().PersistentVolumeClaims(g.ns).List(t.Context(), metav1.ListOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range claims.Items {
+		now[c.Name] = c.Spec.VolumeName
+	}
+	if diff := cmp.Diff(was, now); diff != "" {
+		t.Errorf("every claim must have the volume it had, and no other be there:\n%s", diff)
+	}
+	for pool, ids := range map[string][]int32{"broker": {0, 1, 2}, "controller": {3, 4, 5}} {
+		u, err := g.client.Get(t.Context(), strimzi.NodePoolGVR("v1"), g.ns, pool)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := strimzi.ParseNodePool(u.Object); !slices.Equal(got.Status.NodeIDs, ids) {
+			t.Errorf("pool %q has %v, its volumes are of %v", pool, got.Status.NodeIDs, ids)
+		}
+	}
+}
+
+func TestNothingIsMadeBeforeThePlanIsConfirmed(t *testing.T) {
+	t.Parallel()
+	g := newGround(t, nil)
+	g.release()
+	before := g.ties()
+	result, err := g.restoreReleased(t.Context(), func(_ *recovery.Request, d *recovery.Deps) {
+		d.Confirm = func(_ context.Context, plan *recovery.Plan, _ []finding.Finding) (bool, error) {
+			var does []string
+			for _, s := range plan.Steps {
+				does = append(does, s.Does...)
+			}
+			text := strings.Join(does, "\n")
+			for _, want := range []string{
+				"create pvc/data-1-my-cluster-broker-2 and set the claimRef of pv/" + g.ns + "-data-1-my-cluster-broker-2",
+				"create kafkanodepool/controller", "create kafka/my-cluster", "nodeIds [3, 4, 5]",
+			} {
+				if !strings.Contains(text, want) {
+					t.Errorf("the plan does not say %q:\n%s", want, text)
+				}
+			}
+			return false, nil
+		}
+	})
+	if err != nil || result.Outcome != recovery.OutcomeDeclined {
+		t.Fatal(err, told(result))
+	}
+	g.eventually("volumes to be as they were", func() bool { return cmp.Equal(g.ties(), before) })
+	for _, gvr := range []string{"kafkas", "kafkanodepools"} {
+		resource := strimzi.KafkaGVR("v1")
+		resource.Resource = gvr
+		list, err := g.client.List(t.Context(), resource, g.ns, kube.ListOptions{})
+		if err != nil || len(list.Items) > 0 {
+			t.Errorf("%s: %v, %d objects", gvr, err, len(list.Items))
+		}
+	}
+}
+
+func TestReleasedVolumesThatWereSwappedAreRefused(t *testing.T) {
+	t.Parallel()
+	g := newGround(t, func(disks string) {
+		swap(t, disks, "data-0-my-cluster-broker-0", "data-0-my-cluster-broker-1")
+	})
+	g.release()
+	result, err := g.restoreReleased(t.Context(), nil)
+	if err != nil || result.Outcome != recovery.OutcomeRefused {
+		t.Fatal(err, told(result))
+	}
+	if !slices.ContainsFunc(result.Refusals, func(f finding.Finding) bool { return f.Rule == "node-id-mismatch" }) &&
+		!slices.ContainsFunc(result.Refusals, func(f finding.Finding) bool { return f.Rule == "would-be-formatted" }) {
+		t.Errorf("what is on the two volumes contradicts the claims they had: %+v", result.Refusals)
+	}
+}
+
+// told is what a result says, in a few lines.
+func told(r *recovery.Result) string {
+	text := fmt.Sprintf("%s: %s", r.Outcome, r.Reason)
+	for _, f := range r.Refusals {
+		text += fmt.Sprintf("\n%s %s: %s", f.Rule, f.Subject, f.Message)
+	}
+	return text
+}
+
+// swap puts what is on each of two volumes on the other.
+func swap(t *testing.T, disks, a, b string) {
+	t.Helper()
+	for _, move := range [][2]string{{a, "aside"}, {b, a}, {"aside", b}} {
+		if err := os.Rename(filepath.Join(disks, move[0]), filepath.Join(disks, move[1])); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
