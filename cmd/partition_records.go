@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/kafkarecover/kafkarecover/pkg/exitcode"
 	"github.com/kafkarecover/kafkarecover/pkg/kraft/batch"
+	"github.com/kafkarecover/kafkarecover/pkg/kraft/coordinator"
 	"github.com/kafkarecover/kafkarecover/pkg/kraft/logdir"
 	"github.com/kafkarecover/kafkarecover/pkg/kraft/metadata"
 	"github.com/kafkarecover/kafkarecover/pkg/kraft/partition"
@@ -25,6 +27,10 @@ const partitionRecordsLong = `Print the records of topic partitions.
 partition, offset, epoch, timestamp, batch (its base offset), key, value, headers, and control for the end of a
 transaction. Null is null; text that is no UTF-8 becomes {"base64":"…"}, so nothing is lost.
 
+Records of __consumer_offsets, __transaction_state and __share_group_state are decoded, with -o kafka to the text of
+kafka-dump-log's --offsets-decoder, --transaction-log-decoder and --share-group-state-decoder; those of a type that is
+not known are shown as they are. --decode says what the records are where the topic's name does not, none leaves them.
+
 Records of transactions that were not committed, or aborted, are printed too: they are on the disk.`
 
 type partitionRecordsOptions struct {
@@ -32,11 +38,16 @@ type partitionRecordsOptions struct {
 	format      *choice
 	keyFormat   *choice
 	valueFormat *choice
+	decode      *choice
+	style       *choice
 	from, to    string
 	limit       int64
 	within      partition.Range
 	key, value  partition.ValueFormat
 	printed     int64
+	// decoders are those made so far.
+	decoders  map[coordinator.Kind]*coordinator.Decoder
+	undecoded undecoded
 }
 
 func newPartitionRecordsCmd(f *Factory) *cobra.Command {
@@ -46,14 +57,18 @@ func newPartitionRecordsCmd(f *Factory) *cobra.Command {
 	}
 	o := &partitionRecordsOptions{
 		partitionOptions: partitionOptions{factory: f}, format: newChoice("table", "jsonl", "kafka"),
-		keyFormat: newChoice(formats...), valueFormat: newChoice(formats...),
+		keyFormat: newChoice(formats...), valueFormat: newChoice(formats...), style: newChoice("4", "3.9"),
+		decode: newChoice(decodeAuto, string(coordinator.Offsets), string(coordinator.Transactions),
+			string(coordinator.ShareState), decodeNone),
+		decoders: map[coordinator.Kind]*coordinator.Decoder{},
 	}
 	cmd := &cobra.Command{
 		Use:   "records [TOPIC|TOPIC-PARTITION…]",
 		Short: "Print the records of partitions",
 		Long:  partitionRecordsLong,
 		Example: "kafkarecover partition records --dir /mnt/volumes orders-0 --from 2026-05-22T10:00\n" +
-			"kafkarecover partition records --dir orders-0/00000000000000000000.log -o kafka",
+			"kafkarecover partition records --dir orders-0/00000000000000000000.log -o kafka\n" +
+			"kafkarecover partition records --dir /mnt/volumes -o jsonl __consumer_offsets",
 		RunE: f.do(o, output.NewValue()),
 	}
 	o.addSource(cmd)
@@ -66,6 +81,10 @@ func newPartitionRecordsCmd(f *Factory) *cobra.Command {
 	completeFlag(cmd, "key-format", formats...)
 	cmd.Flags().Var(o.valueFormat, "value-format", "How values are shown")
 	completeFlag(cmd, "value-format", formats...)
+	cmd.Flags().Var(o.decode, "decode", "What the records are of; auto goes by the topic")
+	completeFlag(cmd, "decode", o.decode.allowed...)
+	cmd.Flags().Var(o.style, "style", "Kafka release whose text -o kafka prints")
+	completeFlag(cmd, "style", o.style.allowed...)
 	return exits(cmd, exitcode.NotFound, exitcode.Incomplete)
 }
 
@@ -80,6 +99,9 @@ func (o *partitionRecordsOptions) Validate() error {
 	}
 	if o.limit < 0 {
 		return errors.New("--limit takes a number of records, 0 for all")
+	}
+	if o.limit > 0 && o.format.value == "kafka" {
+		return errors.New("--limit does not go with -o kafka, which prints whole batches; --from and --to do")
 	}
 	o.key, o.value = partition.ValueFormat(o.keyFormat.value), partition.ValueFormat(o.valueFormat.value)
 	return nil
@@ -126,8 +148,12 @@ func (o *partitionRecordsOptions) print(out *bufio.Writer, p *place) (int, error
 	if err != nil {
 		return 0, err
 	}
+	decoder, err := o.decoder(p.Name.Topic)
+	if err != nil {
+		return 0, err
+	}
 	if o.format.value == "kafka" {
-		return o.dump(out, p, segments)
+		return o.dump(out, p, segments, decoder)
 	}
 	show := o.row
 	if o.format.value == "jsonl" {
@@ -144,7 +170,7 @@ func (o *partitionRecordsOptions) print(out *bufio.Writer, p *place) (int, error
 			return errLimit
 		}
 		o.printed++
-		return show(out, p, e)
+		return show(out, p, e, decoded(decoder, e.Record))
 	})
 	for _, problem := range problems {
 		o.factory.Progress().Warnf("%s: %s", p.volume.Name, problem.Message)
@@ -159,8 +185,8 @@ const (
 )
 
 // row prints a record for people, whatever is in it: one line, or two where a terminal is narrow.
-func (o *partitionRecordsOptions) row(out *bufio.Writer, _ *place, e *partition.Entry) error {
-	key, value := o.key.Text(e.Key), o.value.Text(e.Value)
+func (o *partitionRecordsOptions) row(out *bufio.Writer, _ *place, e *partition.Entry, d decodedRecord) error {
+	key, value := cmp.Or(string(d.key), o.key.Text(e.Key)), cmp.Or(string(d.value), o.value.Text(e.Value))
 	if e.Control != nil {
 		key, value = "", controlText(e.Control)
 	}
@@ -176,7 +202,7 @@ func (o *partitionRecordsOptions) row(out *bufio.Writer, _ *place, e *partition.
 func controlText(c *batch.ControlRecord) string { return "(" + strings.ToLower(c.Type.String()) + ")" }
 
 // line prints a record as one JSON object.
-func (o *partitionRecordsOptions) line(out *bufio.Writer, p *place, e *partition.Entry) error {
+func (o *partitionRecordsOptions) line(out *bufio.Writer, p *place, e *partition.Entry, d decodedRecord) error {
 	number := func(b []byte, name string, v int64) []byte {
 		return strconv.AppendInt(append(append(append(b, `,"`...), name...), `":`...), v, 10)
 	}
@@ -195,8 +221,8 @@ func (o *partitionRecordsOptions) line(out *bufio.Writer, p *place, e *partition
 		_, err := out.Write(b)
 		return err
 	}
-	b = o.key.AppendJSON(append(b, `,"key":`...), e.Key)
-	b = o.value.AppendJSON(append(b, `,"value":`...), e.Value)
+	b = orDecoded(append(b, `,"key":`...), o.key, e.Key, d.key)
+	b = orDecoded(append(b, `,"value":`...), o.value, e.Value, d.value)
 	if len(e.Headers) > 0 {
 		b = append(b, `,"headers":[`...)
 		for i, h := range e.Headers {
@@ -213,10 +239,16 @@ func (o *partitionRecordsOptions) line(out *bufio.Writer, p *place, e *partition
 }
 
 // dump prints the text of Kafka's tool.
-func (o *partitionRecordsOptions) dump(out *bufio.Writer, p *place, segments []partition.Segment) (int, error) {
+func (o *partitionRecordsOptions) dump(
+	out *bufio.Writer, p *place, segments []partition.Segment, decoder *coordinator.Decoder,
+) (int, error) {
 	problems := 0
+	o.undecoded = undecoded{}
 	for _, s := range segments {
-		opts := metadata.DumpOptions{Title: path.Join(p.volume.Name, logdir.Escape(s.Name)), Payload: o.dumpPayload}
+		opts := metadata.DumpOptions{
+			Title: path.Join(p.volume.Name, logdir.Escape(s.Name)), Payload: o.payload(decoder),
+			Before40: o.style.value == "3.9",
+		}
 		if o.within != (partition.Range{}) {
 			opts.Keep = func(at metadata.Position, _ *metadata.Record) bool {
 				return o.within.Contains(at.Offset, at.Timestamp)
@@ -231,7 +263,11 @@ func (o *partitionRecordsOptions) dump(out *bufio.Writer, p *place, segments []p
 		}
 		problems += len(result.Problems) + result.More
 	}
-	return problems, nil
+	if o.undecoded.count > 0 {
+		o.factory.Progress().Warnf("%s: %d record(s) were not decoded; the first: %s", p.Title(), o.undecoded.count,
+			o.undecoded.first)
+	}
+	return problems + o.undecoded.count, nil
 }
 
 // dumpPayload appends what DumpLogSegments prints of a record behind its header keys: nothing without a value.
