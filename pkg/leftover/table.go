@@ -26,7 +26,7 @@ func (r *Result) Names() []string {
 
 // Table implements output.Tabler.
 func (r *Result) Table(wide bool) output.Document {
-	columns := []string{"OPERATION", "NAMESPACE", "LIFE", "UNTIL", "~THERE", "~REMOVED"}
+	columns := []string{"OPERATION", "NAMESPACE", "LIFE", "UNTIL", "~_THERE", "~_REMOVED"}
 	if wide {
 		columns = append(columns, "~STAYS")
 	}

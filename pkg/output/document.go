@@ -31,11 +31,12 @@ type Table struct {
 }
 
 // Column is one column's header. What does not fit a terminal is wrapped in the columns that have Wrap set, widest
-// first, and nowhere else.
+// first, and nowhere else; where that is not enough, the columns that have Below set stand in lines below their row.
 type Column struct {
 	Name  string
 	Right bool
 	Wrap  bool
+	Below bool
 }
 
 // Cell is a piece of text and what it means.
@@ -45,14 +46,15 @@ type Cell struct {
 }
 
 // Columns makes columns from names. A name that begins with ">" is aligned to the right, one that begins with "~" may
-// be wrapped.
+// be wrapped, one that begins with "_" may stand below the row; several may begin a name, in this order.
 func Columns(names ...string) []Column {
 	columns := make([]Column, len(names))
 	for i, n := range names {
 		columns[i] = Column{
-			Name:  strings.TrimLeft(n, ">~"),
+			Name:  strings.TrimLeft(n, ">~_"),
 			Right: strings.HasPrefix(n, ">"),
 			Wrap:  strings.HasPrefix(n, "~"),
+			Below: strings.HasPrefix(strings.TrimLeft(n, ">~"), "_"),
 		}
 	}
 	return columns

@@ -158,6 +158,28 @@ which stays whole
 				Columns: output.Columns("", "~"), Rows: [][]output.Cell{output.Row("Cluster:", "a")},
 			}}}, "Cluster:   a\n",
 		},
+		"what does not fit beside its row stands below it": {
+			output.Document{{Table: &output.Table{
+				Columns: output.Columns("VOLUME", "_CLAIM", "STATE", "_ZONE", "~_NOTE"),
+				Rows: [][]output.Cell{
+					output.Row("pvc-4f0c1d2e-77", "data-0-broker-0", output.Styled(iostreams.Good, "safe"), "a", ""),
+					output.Row("pvc-9", "data-0-broker-1", "gone", "", "it was deleted before anybody looked"),
+				},
+			}}}, `VOLUME            STATE
+pvc-4f0c1d2e-77   safe
+    claim data-0-broker-0
+    zone a
+pvc-9             gone
+    claim data-0-broker-1
+    note it was deleted before
+    anybody looked
+`,
+		},
+		"what fits stays in its column": {
+			output.Document{{Table: &output.Table{
+				Columns: output.Columns("A", "_B"), Rows: [][]output.Cell{output.Row("a", strings.Repeat("b", 26))},
+			}}}, "A   B\na   " + strings.Repeat("b", 26) + "\n",
+		},
 		"a path longer than the line is broken behind a slash": {
 			output.Document{{Lines: []output.Line{output.Text("see /a/very/long/path/that/has/no/space/in/it now")}}},
 			"see\n/a/very/long/path/that/has/no/\nspace/in/it now\n",

@@ -16,6 +16,8 @@ const columnGap = 3 // as kubectl's
 // write renders the table without frames. Width 0 means no limit.
 func (t *Table) write(w *bytes.Buffer, width int, p iostreams.Palette) error {
 	columns, rows := t.filled()
+	columns, rows, below := split(columns, rows, width)
+	heights := make([]int, len(rows))
 	lines := make([][][]string, len(rows))
 	limits := columnLimits(columns, rows, width)
 	for i, row := range rows {
@@ -31,11 +33,15 @@ func (t *Table) write(w *bytes.Buffer, width int, p iostreams.Palette) error {
 		header[i] = p.Paint(iostreams.Strong, c.Name)
 		named = named || c.Name != ""
 	}
+	headers := 0
 	if named {
+		headers = 1
 		tw.Header(header)
 	}
 	for i, row := range rows {
-		for _, line := range physical(row, lines[i], p) {
+		printed := physical(row, lines[i], p)
+		heights[i] = len(printed)
+		for _, line := range printed {
 			if err := tw.Append(line); err != nil {
 				return err
 			}
@@ -44,8 +50,12 @@ func (t *Table) write(w *bytes.Buffer, width int, p iostreams.Palette) error {
 	if err := tw.Render(); err != nil {
 		return err
 	}
-	for line := range strings.Lines(raw.String()) {
-		w.WriteString(trimEnd(strings.TrimSuffix(line, "\n")))
+	if raw.Len() == 0 {
+		return nil
+	}
+	all := strings.Split(strings.TrimSuffix(raw.String(), "\n"), "\n")
+	for _, line := range interleave(all, headers, heights, below) {
+		w.WriteString(trimEnd(line))
 		w.WriteByte('\n')
 	}
 	return nil
@@ -109,18 +119,10 @@ func (t *Table) filled() ([]Column, [][]Cell) {
 // columnLimits shares a width out: columns that may wrap give way, the widest first, until the table fits or each is as
 // narrow as its longest name. Zero means that a column is not limited.
 func columnLimits(columns []Column, rows [][]Cell, width int) []int {
-	natural, least := make([]int, len(columns)), make([]int, len(columns))
+	natural, least := columnWidths(columns, rows)
 	total := columnGap * (len(columns) - 1)
-	for c, column := range columns {
-		natural[c] = textWidth(column.Name)
-		least[c] = max(natural[c], narrowestWrap)
-		for _, row := range rows {
-			for line := range strings.SplitSeq(row[c].Text, "\n") {
-				natural[c] = max(natural[c], textWidth(Escape(line)))
-				least[c] = max(least[c], widestPiece(line))
-			}
-		}
-		total += natural[c]
+	for _, n := range natural {
+		total += n
 	}
 	limits := make([]int, len(columns))
 	for width > 0 && total > width {
@@ -138,6 +140,22 @@ func columnLimits(columns []Column, rows [][]Cell, width int) []int {
 		total--
 	}
 	return limits
+}
+
+// columnWidths are the widths that columns take by themselves, and those below which they cannot be wrapped.
+func columnWidths(columns []Column, rows [][]Cell) (natural, least []int) {
+	natural, least = make([]int, len(columns)), make([]int, len(columns))
+	for c, column := range columns {
+		natural[c] = textWidth(column.Name)
+		least[c] = max(natural[c], narrowestWrap)
+		for _, row := range rows {
+			for line := range strings.SplitSeq(row[c].Text, "\n") {
+				natural[c] = max(natural[c], textWidth(Escape(line)))
+				least[c] = max(least[c], widestPiece(line))
+			}
+		}
+	}
+	return natural, least
 }
 
 func newWriter(w *bytes.Buffer, columns []Column) *tablewriter.Table {

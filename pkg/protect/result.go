@@ -153,11 +153,11 @@ func (r *Result) Names() []string {
 
 // Table implements output.Tabler.
 func (r *Result) Table(wide bool) output.Document {
-	columns := []string{"VOLUME", "CLAIM", "STATE", "POLICY", "PHASE", "~HANDLE", "ZONE"}
+	columns := []string{"VOLUME", "_CLAIM", "STATE", "POLICY", "_PHASE", "_HANDLE", "_ZONE"}
 	if wide {
 		columns = append(columns, "DRIVER", "NODES", "CAPACITY", "UID")
 	}
-	t := &output.Table{Columns: output.Columns(append(columns, "~NOTE")...)}
+	t := &output.Table{Columns: output.Columns(append(columns, "~_NOTE")...)}
 	for i := range r.Volumes {
 		t.Rows = append(t.Rows, r.Volumes[i].row(wide))
 	}

@@ -55,11 +55,11 @@ func (u *Unprotection) Table(wide bool) output.Document {
 			where.Rows = append(where.Rows, output.Row("  "+line[0], line[1]))
 		}
 	}
-	columns := []string{"VOLUME", "CLAIM", "PHASE", "POLICY", "TO", "STEP"}
+	columns := []string{"VOLUME", "_CLAIM", "_PHASE", "POLICY", "TO", "STEP"}
 	if wide {
 		columns = append(columns, "UID")
 	}
-	t := &output.Table{Columns: output.Columns(append(columns, "~REASON")...)}
+	t := &output.Table{Columns: output.Columns(append(columns, "~_REASON")...)}
 	for i := range u.Volumes {
 		t.Rows = append(t.Rows, u.Volumes[i].row(wide))
 	}
