@@ -193,7 +193,7 @@ func (o *metadataRecordsOptions) printer(out *bufio.Writer, file metadataFile) f
 }
 
 // longRow is the format of a row that takes so many columns, and what stands between it and its last, long field. On a
-// terminal with little room behind the row that field has a line of its own: the terminal breaks it there, and it can be
+// terminal with little room behind the row that field has a line of its own: the terminal breaks it there, and it is
 // copied whole.
 func (f *Factory) longRow(row string, columns int) (format, between string) {
 	const least = 40
