@@ -1,6 +1,6 @@
 // Package leftover owns what operations left in a cluster: it finds it, tells what may still be alive, and removes what
-// can be removed without loss, which is temporary pods and the guard on claims. It never touches volumes, claims or a
-// journal.
+// can be removed without loss, which is temporary pods and the guard on claims, and gives back the volumes that claims of
+// a temporary name borrowed. It touches no other claim or volume, and no journal.
 package leftover
 
 import (
@@ -16,6 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/kafkarecover/kafkarecover/pkg/binding"
 	"github.com/kafkarecover/kafkarecover/pkg/kube"
 	"github.com/kafkarecover/kafkarecover/pkg/object"
 	"github.com/kafkarecover/kafkarecover/pkg/output"
@@ -41,18 +42,22 @@ type Operation struct {
 	Life      Life   `json:"life"`
 	// Until is when its Lease or its last pod ends.
 	Until time.Time `json:"until,omitzero"`
-	// Pods and Quotas can be removed; Kept are the Lease, the journal and marks on resources, which stay.
+	// Pods, Quotas and borrowing Claims can be removed; Kept are the Lease, the journal and marks on resources, which
+	// stay.
 	Pods   []string `json:"pods,omitempty"`
 	Quotas []string `json:"quotas,omitempty"`
+	// Claims are those of a temporary name that still hold a volume which was lent to be read.
+	Claims []string `json:"claims,omitempty"`
 	Kept   []string `json:"kept,omitempty"`
-	// Removed are pods and quotas that are gone now.
+	// Removed are pods, quotas and claims that are gone now; what the claims had borrowed is given back.
 	Removed []string `json:"removed,omitempty"`
 
 	quotaUIDs map[string]types.UID
+	borrowing []*unstructured.Unstructured
 }
 
 // Removable tells whether there is anything to remove.
-func (o *Operation) Removable() bool { return len(o.Pods)+len(o.Quotas) > 0 }
+func (o *Operation) Removable() bool { return len(o.Pods)+len(o.Quotas)+len(o.Claims) > 0 }
 
 // Result is what looking for leftovers, or removing them, returns.
 type Result struct {
@@ -146,6 +151,9 @@ func (f *finder) objects(ctx context.Context, namespace, operation string) error
 			o.Quotas = append(o.Quotas, u.GetName())
 			o.quotaUIDs[u.GetName()] = u.GetUID()
 		}},
+		{kube.Claims(), func(o *Operation, u *unstructured.Unstructured) {
+			f.claim(o, u)
+		}},
 		{kube.ConfigMaps(), func(o *Operation, u *unstructured.Unstructured) {
 			o.Kept = append(o.Kept, "configmap/"+u.GetName()+" (journal)")
 		}},
@@ -164,6 +172,20 @@ func (f *finder) objects(ctx context.Context, namespace, operation string) error
 		}
 	}
 	return nil
+}
+
+// borrowTime is how long a run may hold what it borrowed before it has a pod, or after: binding, reading, giving back.
+const borrowTime = 10 * time.Minute
+
+// claim is a sign of life while it is young: the run may be between borrowing and its first pod.
+func (f *finder) claim(o *Operation, u *unstructured.Unstructured) {
+	if _, borrows := u.GetAnnotations()[binding.LoanAnnotation]; !borrows {
+		return
+	}
+	o.Claims, o.borrowing = append(o.Claims, u.GetName()), append(o.borrowing, u)
+	if until := u.GetCreationTimestamp().Add(borrowTime); f.now.Before(until) {
+		o.lives(Unknown, until)
+	}
 }
 
 // lease is alive while its holder renews it.
@@ -224,6 +246,13 @@ func (o *Operation) remove(ctx context.Context, k *kube.Client, timeout time.Dur
 		}
 		o.Removed = append(o.Removed, "resourcequota/"+name)
 	}
-	o.Quotas, o.Life = nil, Dead
+	o.Quotas = nil
+	for _, claim := range o.borrowing {
+		if err := binding.GiveBack(ctx, k, binding.Plain{Kube: k}, claim); err != nil {
+			return fmt.Errorf("give back what operation %q borrowed: %w", o.Operation, err)
+		}
+		o.Removed = append(o.Removed, "persistentvolumeclaim/"+claim.GetName())
+	}
+	o.Claims, o.borrowing, o.Life = nil, nil, Dead
 	return nil
 }

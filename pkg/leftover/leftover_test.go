@@ -191,6 +191,73 @@ func TestAQuotaMadeAnewIsNotRemoved(t *testing.T) {
 	}
 }
 
+// borrowed puts a claim that borrows a volume of another claim, made at that time, and the volume.
+func borrowed(s *kubetest.Server, made, policy string) {
+	put(s, kube.Claims(), "PersistentVolumeClaim", "kafka", "kafkarecover-scan-1", operation, kubetest.Object{
+		"spec": kubetest.Object{"volumeName": "pv-1"},
+	})
+	claim := s.Get(kube.Claims(), "kafka", "kafkarecover-scan-1")
+	meta := claim["metadata"].(kubetest.Object)
+	meta["creationTimestamp"] = made
+	meta["annotations"] = kubetest.Object{"kafkarecover.io/borrowed-from": `{"claimRef":{"apiVersion":"v1",` +
+		`"kind":"PersistentVolumeClaim","namespace":"kafka","name":"data-0-my-cluster-broker-0","uid":"gone"}}`}
+	s.Put(kube.Claims(), claim)
+	s.Put(kube.Volumes(), kubetest.Object{
+		"apiVersion": "v1", "kind": "PersistentVolume", "metadata": kubetest.Object{"name": "pv-1", "uid": "uid-pv-1"},
+		"spec": kubetest.Object{"persistentVolumeReclaimPolicy": policy, "claimRef": kubetest.Object{
+			"namespace": "kafka", "name": "kafkarecover-scan-1", "uid": meta["uid"],
+		}},
+	})
+}
+
+// tiedTo is the claim that the volume names.
+func tiedTo(s *kubetest.Server) string {
+	spec := s.Get(kube.Volumes(), "", "pv-1")["spec"].(kubetest.Object)
+	ref := spec["claimRef"].(kubetest.Object)
+	return ref["name"].(string) + " " + ref["uid"].(string)
+}
+
+func TestWhatWasBorrowedIsGivenBack(t *testing.T) {
+	t.Parallel()
+	s := kubetest.New(t)
+	borrowed(s, "2026-11-24T03:00:00Z", "Retain")
+	r := find(t, s, "kafka", operation)
+	if o := r.Operations[0]; o.Life != leftover.Dead || len(o.Claims) != 1 {
+		t.Fatalf("%+v", o)
+	}
+	if err := r.Remove(context.Background(), s.Client(t, "kafka"), timeout); err != nil {
+		t.Fatal(err)
+	}
+	if got := tiedTo(s); got != "data-0-my-cluster-broker-0 gone" {
+		t.Errorf("the volume is tied to %q", got)
+	}
+	if s.Get(kube.Claims(), "kafka", "kafkarecover-scan-1") != nil {
+		t.Error("the claim that borrowed it is still there")
+	}
+}
+
+func TestAVolumeThatWouldBeDeletedIsNotGivenBack(t *testing.T) {
+	t.Parallel()
+	s := kubetest.New(t)
+	borrowed(s, "2026-11-24T03:00:00Z", "Delete")
+	err := find(t, s, "kafka", operation).Remove(context.Background(), s.Client(t, "kafka"), timeout)
+	if err == nil || !strings.Contains(err.Error(), "kafkarecover protect pv/pv-1") {
+		t.Errorf("with the policy Delete a volume without its claim is removed: want a refusal that says so, got %v", err)
+	}
+	if got := tiedTo(s); got != "kafkarecover-scan-1 uid-kafkarecover-scan-1" {
+		t.Errorf("the volume is tied to %q", got)
+	}
+}
+
+func TestARunThatHasJustBorrowedMayBeAlive(t *testing.T) {
+	t.Parallel()
+	s := kubetest.New(t)
+	borrowed(s, "2026-11-24T03:15:02Z", "Retain")
+	if o := find(t, s, "kafka", operation).Operations[0]; o.Life != leftover.Unknown {
+		t.Errorf("it is said to be %q", o.Life)
+	}
+}
+
 func TestPodsThatDoNotGo(t *testing.T) {
 	t.Parallel()
 	s := kubetest.New(t)

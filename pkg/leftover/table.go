@@ -19,6 +19,9 @@ func (r *Result) Names() []string {
 		for _, q := range o.Quotas {
 			out = append(out, "resourcequota/"+q)
 		}
+		for _, c := range o.Claims {
+			out = append(out, "persistentvolumeclaim/"+c)
+		}
 		out = append(out, o.Removed...)
 	}
 	return out
@@ -57,12 +60,15 @@ func (o *Operation) row(wide bool) []output.Cell {
 	if !o.Until.IsZero() {
 		until = o.Until.UTC().Format(time.RFC3339)
 	}
-	there := make([]string, 0, len(o.Pods)+len(o.Quotas))
+	there := make([]string, 0, len(o.Pods)+len(o.Quotas)+len(o.Claims))
 	for _, p := range o.Pods {
 		there = append(there, "pod/"+p)
 	}
 	for _, q := range o.Quotas {
 		there = append(there, "resourcequota/"+q)
+	}
+	for _, c := range o.Claims {
+		there = append(there, "persistentvolumeclaim/"+c)
 	}
 	row := output.Row(o.Operation, o.Namespace, output.Styled(style, string(o.Life)), until, strings.Join(there, " "),
 		strings.Join(o.Removed, " "))
