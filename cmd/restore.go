@@ -92,6 +92,8 @@ func (o *restoreOptions) addFlags(cmd *cobra.Command) {
 	fs.StringVar(&o.clusterID, "cluster-id", "", "The cluster `ID` to write back, where the volumes do not agree on one")
 	fs.StringArrayVar(&o.exclude, "exclude", nil, "`CLAIM` to give up: what it held counts as lost; may be repeated")
 	fs.StringArrayVar(&o.accept, "accept", nil, "Lift one rule for one subject, as `RULE=SUBJECT`; may be repeated")
+	fs.StringArrayVar(&o.setAside, "set-aside", nil,
+		"Rename a freshly formatted log directory, as `pvc/CLAIM:DIRECTORY`; may be repeated")
 	fs.StringArrayVarP(&o.manifests, "filename", "f", nil,
 		"Manifests of the Kafka resource, its pools, topics, users and Secrets where they are gone: `FILE`, folder, "+
 			"kustomization, or - for standard input; may be repeated")
@@ -176,12 +178,14 @@ func (o *restoreOptions) Run(ctx context.Context) (any, error) {
 	tell := &restoreReporter{factory: o.factory, namespace: client.Namespace(), progress: o.factory.Progress()}
 	defer tell.end()
 	result, err := recovery.Restore(ctx, recovery.Request{
-		Namespace: client.Namespace(), Name: o.name, ClusterID: o.clusterID, Exclude: o.exclude, Accept: o.accepts, Declared: declaration,
+		Namespace: client.Namespace(), Name: o.name, ClusterID: o.clusterID, Exclude: o.exclude, Accept: o.accepts,
+		SetAside: o.asides, Declared: declaration,
 		DryRun: recovery.DryRun(o.dryRun.value), Wait: o.wait, Timeout: o.timeout, PauseTimeout: o.pauseTimeout,
 		Settle: o.settle, RestartOperator: o.restartOperator,
 	}, recovery.Deps{
 		Kube: client, Clock: clock.RealClock{}, Random: rand.Reader,
-		StateDir: stateFolder(o.factory.Getenv), Look: o.looker(client), Confirm: o.confirm, Report: tell,
+		StateDir: stateFolder(o.factory.Getenv), Look: o.looker(client), Rename: o.renamer(client),
+		Confirm: o.confirm, Report: tell,
 	})
 	return result, restoreError(result, err)
 }

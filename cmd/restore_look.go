@@ -33,6 +33,7 @@ func (o *restoreOptions) looker(
 			opts.OnImage = func(i probe.ImageOffer) { image = &i; say(i) }
 		}
 		opts.Excluded, opts.ClusterID, opts.Visit = req.Excluded, req.ClusterID, req.Visit
+		opts.SetAside = req.SetAside
 		opts.Planned, opts.Released, opts.Lender = req.Planned, req.Planned != nil, req.Lender
 		if req.Depth == recovery.Objects {
 			opts.Via = scan.Objects

@@ -27,6 +27,7 @@ func (r *run) actions() []action {
 		{StepClaims, r.stepClaims},
 		{StepResources, r.stepResources},
 		{StepPause, r.stepPause},
+		{StepSetAside, r.stepSetAside},
 		{StepNodeIDs, r.stepNodeIDs},
 		{StepReread, r.stepReread},
 		{StepClusterID, r.stepClusterID},
@@ -93,6 +94,7 @@ func (r *run) afterFailure(id StepID, err error) {
 		fmt.Sprintf("kafka/%s is left paused and no Kafka pod was started by this run; to go on, once the reason is gone: "+
 			"kafkarecover resume %s -n %s", r.Name, r.operation, r.Namespace),
 		fmt.Sprintf("or give it up: kafkarecover undo %s -n %s", r.operation, r.Namespace))
+	r.result.Next = append(r.result.Next, r.afterAsides()...)
 	var notProven *NotProvenError
 	if errors.As(err, &notProven) {
 		r.result.Next = append(r.result.Next, r.pauseCauses()...)

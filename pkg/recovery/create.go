@@ -34,6 +34,7 @@ func (r *run) stepClaims(ctx context.Context) (string, error) {
 		return "", err
 	}
 	r.base = baselineOf(r.plan.ClusterID, r.before.Volumes, r.excluded)
+	r.base.formatted = formattedAnew(r.before.Volumes, r.decision.Accepted)
 	return fmt.Sprintf("%d claims, each bound to its volume", len(todo)), nil
 }
 

@@ -138,7 +138,7 @@ func buildPlan(in planInput) Plan {
 	p := Plan{
 		Operation: in.operation, Context: in.context, Server: in.server, Namespace: in.namespace, Cluster: in.cluster,
 		KafkaUID: in.uid, ClusterID: in.id, ClusterIDFrom: in.idFrom, Claims: in.claims, Excluded: in.excluded,
-		Accepted: in.accepted,
+		Accepted: in.accepted, SetAside: in.asides,
 	}
 	p.Steps = append(p.Steps, retainStep(in), readStep(in), lockStep(in))
 	p.Steps = append(p.Steps, createSteps(in)...)
@@ -147,6 +147,7 @@ func buildPlan(in planInput) Plan {
 	p.Steps = append(p.Steps, rereadStep(in),
 		clusterIDStep(in), settleStep(in), quotaStep(in), unpauseStep(in), restartPodsStep(in), verifyStep(in))
 	p.Steps = append(append(p.Steps, afterSteps(in)...), releaseStep(in))
+	p.Steps = withSetAside(p.Steps, in)
 	for i := range p.Steps {
 		if p.Steps[i].State == "" {
 			p.Steps[i].State = StepPlanned

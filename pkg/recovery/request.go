@@ -73,6 +73,9 @@ type LookRequest struct {
 	// Excluded are the names of volumes given up, ClusterID the ID named by the person; the rules judge with both.
 	Excluded  map[string]bool
 	ClusterID string
+	// SetAside are log directories that are looked past, by the volume's name, as if they were renamed already. Visit
+	// sees them.
+	SetAside map[string][]string
 	// Planned are resources to judge by where there is no Kafka resource; volumes that no claim holds are then lent to
 	// claims of a temporary name by Lender, read and placed.
 	Planned *strimzi.Cluster

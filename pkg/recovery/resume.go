@@ -264,6 +264,7 @@ func (r *run) decide(ctx context.Context) error {
 		return r.write.journal.Append(ctx, "", PhaseNote, "confirmed again, as it was decided")
 	}
 	r.base = baselineOf(r.plan.ClusterID, r.before.Volumes, r.excluded)
+	r.base.formatted = formattedAnew(r.before.Volumes, r.decision.Accepted)
 	r.touched = true
 	return r.write.journal.add(ctx, Entry{Phase: PhaseDecide, Decided: &Decision{
 		Plan: r.plan, Basis: basisOf(r.place.ServerID, r.before), Baseline: r.base, Findings: r.before.Findings,

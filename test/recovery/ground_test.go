@@ -276,6 +276,7 @@ func (g *ground) restoreIn(
 func (g *ground) deps() recovery.Deps {
 	return recovery.Deps{
 		Kube: g.client, Clock: clock.RealClock{}, Random: rand.Reader, StateDir: g.state, Look: g.look, Report: g,
+		Rename:  g.rename,
 		Confirm: func(context.Context, *recovery.Plan, []finding.Finding) (bool, error) { return true, nil },
 	}
 }
@@ -296,7 +297,7 @@ func (g *ground) look(ctx context.Context, req recovery.LookRequest) (*recovery.
 	if req.Depth == recovery.Objects {
 		return seen, nil
 	}
-	if err := read(ctx, g.disks, seen.Volumes, req.SetAside); err != nil {
+	if err := readBut(ctx, g.disks, seen.Volumes, req.SetAside); err != nil {
 		return nil, err
 	}
 	for i := range seen.Volumes {
