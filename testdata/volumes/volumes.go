@@ -43,12 +43,19 @@ const (
 	DualRole = "dual-role"
 	// SingleNode is Kafka 4.2.0: node 0 of both roles.
 	SingleNode = "single-node"
+	// EveryRecord is Kafka 4.2.0, as SplitRoles: every kind of metadata record that a cluster can be made to write, the
+	// voters in the log, one of the controllers no voter any more.
+	EveryRecord = "every-record"
 	// ZooKeeper is a broker of Kafka 3.9.1 with ZooKeeper: meta.properties of version 0, no metadata log.
 	ZooKeeper = "zookeeper-v0"
 )
 
 // Names are all fixtures.
-func Names() []string { return []string{SplitRoles, SplitRoles39, DualRole, SingleNode, ZooKeeper} }
+func Names() []string {
+	return []string{
+		SplitRoles, SplitRoles39, DualRole, SingleNode, EveryRecord, ZooKeeper,
+	}
+}
 
 // The parts of a manifest.
 type (
@@ -88,7 +95,8 @@ func Unpack(t testing.TB, name string) string {
 // UnpackSays writes what Kafka's programs say of a fixture's metadata logs into a new directory, below the paths the
 // files have in the volumes: for each log and snapshot F, F.dump of kafka-dump-log --cluster-metadata-decoder and
 // F.tree, the command "tree image" of kafka-metadata-shell ("tree image/topics" in Kafka 3.9.1; no such file for the
-// snapshot at offset 0).
+// snapshot at offset 0, nor for a log whose only transaction is not over). Of one copy of each partition of the internal
+// topics F.dump is the output with the topic's decoder.
 func UnpackSays(t testing.TB, name string) string {
 	t.Helper()
 	return unpack(t, name+saysSuffix)

@@ -105,7 +105,10 @@ func TestKafkaSaysSomethingOfEachMetadataFile(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			if !bytes.Contains(text, []byte("metadata.version")) && strings.HasSuffix(path, "00000000000000000000.log.dump") {
+			first := strings.HasSuffix(path, "__cluster_metadata-0/00000000000000000000.log.dump")
+			// A log that begins with a transaction cut short says it in the next segment.
+			torn := bytes.Contains(text, []byte("BEGIN_TRANSACTION")) && !bytes.Contains(text, []byte("END_TRANSACTION"))
+			if first && !torn && !bytes.Contains(text, []byte("metadata.version")) {
 				t.Errorf("%s: %s does not tell of the metadata version", name, relative)
 			}
 			return nil

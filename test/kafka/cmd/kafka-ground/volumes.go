@@ -10,6 +10,7 @@ import (
 
 func newVolumes(c *common) *cobra.Command {
 	var out string
+	var again bool
 	cmd := &cobra.Command{
 		Use:   "volumes --out DIR [FIXTURE...]",
 		Short: "Run real clusters, end them, and pack their volumes",
@@ -24,9 +25,14 @@ directories, and times, are new each time; everything else stays.`,
 			if err != nil {
 				return err
 			}
+			if again {
+				return fixture.Ask(cmd.Context(), store, out, args...)
+			}
 			return fixture.Generate(cmd.Context(), store, out, args...)
 		},
 	}
+	cmd.Flags().BoolVar(&again, "ask-again", false,
+		"keep the volumes that are there, and only write anew what Kafka's programs say about them")
 	cmd.Flags().StringVar(&out, "out", "", "directory to write to")
 	return cmd
 }
