@@ -22,9 +22,9 @@ func newExportCmd(f *Factory) *cobra.Command {
 	}, newExportManifestsCmd(f))
 }
 
-const exportManifestsLong = `Write the Kafka, KafkaNodePool, KafkaTopic and KafkaUser resources of a cluster of which only
-volumes are left: pools with their node IDs, roles and storage, listeners, versions and dynamic configuration, topics,
-users with their access control entries and quotas.
+const exportManifestsLong = `Write the Kafka, KafkaNodePool, KafkaTopic and KafkaUser resources of a cluster of which
+only volumes are left: pools with their node IDs, roles and storage, listeners, versions and dynamic configuration,
+topics, users with their access control entries and quotas.
 
 A PATH is a volume or a folder of volumes, named as their claims were (data-0-my-cluster-broker-3). In its place
 pvc/NAME reads a claim and kafka/NAME all claims of a cluster, as scan does. Sizes and storage classes are those of
@@ -73,7 +73,7 @@ func newExportManifestsCmd(f *Factory) *cobra.Command {
 	flags.StringVarP(&o.earlierFile, "filename", "f", "",
 		"Take sizes, classes and the version of Kafka from an earlier scan, the `FILE` that -o json gave")
 	flags.StringVar(&o.outputDir, "output-dir", "", "Write a file for every kind and pool into `DIR`; none is replaced")
-	flags.Var(o.apiVersion, "api-version", "API version of the resources; Strimzi takes v1 from 0.49 on, v1beta2 up to 0.51")
+	flags.Var(o.apiVersion, "api-version", "API version of the resources: Strimzi has v1 since 0.49, v1beta2 up to 0.51")
 	completeFlag(cmd, "api-version", o.apiVersion.allowed...)
 	if err := errors.Join(cmd.MarkFlagFilename("filename", "json"), cmd.MarkFlagDirname("output-dir")); err != nil {
 		panic(err) // the flags were added above

@@ -57,8 +57,8 @@ func (m *Manifests) Table(wide bool) output.Document {
 	fill := slices.DeleteFunc(slices.Clone(m.Todos), func(i manifest.Item) bool { return !i.Fill })
 	from := []output.Line{output.Text("from " + m.Source)}
 	if m.Incomplete {
-		from = append(from, output.Text(output.Styled(iostreams.Bad, "the metadata could not be read whole: manifests, or parts "+
-			"of them, may be missing or wrong")))
+		from = append(from, output.Text(output.Styled(iostreams.Bad, "the metadata could not be read whole: manifests, or "+
+			"parts of them, may be missing or wrong")))
 	}
 	return output.Document{
 		{Title: title, Lines: from},

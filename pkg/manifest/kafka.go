@@ -3,7 +3,6 @@ package manifest
 import (
 	"fmt"
 	"maps"
-	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,8 +17,8 @@ func (b *builder) kafka() {
 	spec := strimzi.KafkaSpec{Name: b.set.Cluster, Namespace: b.set.Namespace, Version: b.KafkaVersion}
 	if spec.Version == "" {
 		spec.Version = Todo
-		b.fill("kafka-version", at, strimzi.FieldVersion, "the version of Kafka%s; a version that is older than the metadata "+
-			"does not start", b.release())
+		b.fill("kafka-version", at, strimzi.FieldVersion, "the version of Kafka%s; a version that is older than the "+
+			"metadata does not start", b.release())
 	}
 	spec.MetadataVersion = b.Image.MetadataVersion().String()
 	if !b.Image.MetadataVersion().Known() {
@@ -83,14 +82,16 @@ func (b *builder) listeners(at string) []strimzi.ListenerSpec {
 		}
 	}
 	var out []strimzi.ListenerSpec
-	list := slices.SortedFunc(maps.Values(found), func(x, y *listener) int { return strings.Compare(x.registered, y.registered) })
+	list := slices.SortedFunc(maps.Values(found), func(x, y *listener) int {
+		return strings.Compare(x.registered, y.registered)
+	})
 	for i, l := range list {
 		b.listener(at, i, l)
 		out = append(out, l.ListenerSpec)
 	}
 	if len(out) == 0 {
-		b.fill("listeners", at, strimzi.FieldListeners, "no broker registered a listener for clients; a Kafka resource needs "+
-			"at least one")
+		b.fill("listeners", at, strimzi.FieldListeners, "no broker registered a listener for clients; a Kafka resource "+
+			"needs at least one")
 	}
 	return out
 }
@@ -163,7 +164,9 @@ func (b *builder) scramUsers() string {
 }
 
 func (b *builder) certificateUsers() string {
-	if slices.ContainsFunc(b.Image.ACLs(), func(a *metadata.ACL) bool { return strings.HasPrefix(a.Principal, "User:CN=") }) {
+	if slices.ContainsFunc(b.Image.ACLs(), func(a *metadata.ACL) bool {
+		return strings.HasPrefix(a.Principal, userPrefix+certificatePrefix)
+	}) {
 		return "; there are access control entries for certificates (User:CN=…), so one listener at least asked for them"
 	}
 	return ""
@@ -177,8 +180,8 @@ func (b *builder) authorization(at string) string {
 			"had an authorizer is on no volume")
 		return ""
 	}
-	b.todo("authorization", at, strimzi.FieldAuthorization, "%d access control entries are in the metadata, so there was an "+
-		"authorizer: simple keeps them there, others may have been in front of it; superUsers are on no volume",
+	b.todo("authorization", at, strimzi.FieldAuthorization, "%d access control entries are in the metadata, so there "+
+		"was an authorizer: simple keeps them there, others may have been in front of it; superUsers are on no volume",
 		b.Image.ACLCount())
 	return strimzi.AuthorizationSimple
 }
@@ -207,25 +210,25 @@ func (b *builder) config(at string) map[string]any {
 			out[name] = value // a broker's own goes before the cluster's
 			continue
 		}
-		b.note("config-of-one-broker", at, "%s is set on broker(s) %s alone, or not the same on all; it stays in the metadata, "+
-			"and no resource has a place for it", quoted(name), brokersOf(per[name]))
+		b.note("config-of-one-broker", at, "%s is set on broker(s) %s alone, or not the same on all; it stays in the "+
+			"metadata, and no resource has a place for it", quoted(name), brokersOf(per[name]))
 	}
 	for _, name := range slices.Sorted(maps.Keys(out)) {
 		switch {
 		case metadata.SensitiveConfig(metadata.ConfigBroker, name):
 			delete(out, name)
-			b.todo("secret-config", at, strimzi.FieldConfig, "%s is set, and its value may be a secret; it stays in the metadata",
-				quoted(name))
+			b.todo("secret-config", at, strimzi.FieldConfig, "%s is set, and its value may be a secret; it stays in the "+
+				"metadata", quoted(name))
 		case !strimzi.AllowsConfig(name):
 			delete(out, name)
-			b.todo("forbidden-config", at, strimzi.FieldConfig, "%s is set, and Strimzi does not let a resource set it; it stays "+
-				"in the metadata", quoted(name))
+			b.todo("forbidden-config", at, strimzi.FieldConfig, "%s is set, and Strimzi does not let a resource set it; it "+
+				"stays in the metadata", quoted(name))
 		default:
 			out[name] = typed(out[name])
 		}
 	}
-	b.todo("static-config", at, strimzi.FieldConfig, "settings that brokers read from their file when they start are on no "+
-		"volume: default.replication.factor, log.retention.*, num.partitions and others%s", b.internalReplication())
+	b.todo("static-config", at, strimzi.FieldConfig, "settings that brokers read from their file when they start are on "+
+		"no volume: default.replication.factor, log.retention.*, num.partitions and others%s", b.internalReplication())
 	return out
 }
 
@@ -261,26 +264,26 @@ func (b *builder) unseen(at string) {
 		}
 	}
 	if len(racks) > 0 {
-		b.todo("rack", at, strimzi.FieldRack, "brokers registered the racks %s; the topologyKey they come from is on no volume",
-			quotedList(slices.Sorted(maps.Keys(racks))))
+		b.todo("rack", at, strimzi.FieldRack, "brokers registered the racks %s; the topologyKey they come from is on no "+
+			"volume", quotedList(slices.Sorted(maps.Keys(racks))))
 	}
-	b.todo("settings", at, strimzi.FieldKafkaSettings, "template, image, metricsConfig, logging, jmxOptions, probes, quotas "+
-		"and tieredStorage are on no volume")
+	b.todo("settings", at, strimzi.FieldKafkaSettings, "template, image, metricsConfig, logging, jmxOptions, probes, "+
+		"quotas and tieredStorage are on no volume")
 	b.todo("certificate-authorities", at, strimzi.FieldAuthorities, "restore the Secrets %[1]s-cluster-ca, "+
-		"%[1]s-cluster-ca-cert, %[1]s-clients-ca and %[1]s-clients-ca-cert with their labels before Kafka starts, or clients "+
-		"have to trust new authorities", b.set.Cluster)
-	b.todo("entity-operator", at, strimzi.FieldEntityOperator, "left out: add topicOperator and userOperator last. The User "+
-		"Operator deletes every user, with its access control entries, that has no KafkaUser")
+		"%[1]s-cluster-ca-cert, %[1]s-clients-ca and %[1]s-clients-ca-cert with their labels before Kafka starts, or "+
+		"clients have to trust new authorities", b.set.Cluster)
+	b.todo("entity-operator", at, strimzi.FieldEntityOperator, "left out: add topicOperator and userOperator last. The "+
+		"User Operator deletes every user, with its access control entries, that has no KafkaUser")
 	for _, t := range b.Image.Topics() {
 		if strings.HasPrefix(t.Name, "strimzi.cruisecontrol.") {
-			b.todo("cruise-control", at, strimzi.FieldCruiseControl, "topics of Cruise Control are there; its settings are on no "+
-				"volume")
+			b.todo("cruise-control", at, strimzi.FieldCruiseControl, "topics of Cruise Control are there; its settings are on "+
+				"no volume")
 			break
 		}
 	}
 	if n := len(b.Image.DelegationTokens()); n > 0 {
-		b.todo("delegation-tokens", at, strimzi.FieldConfig, "%d delegation tokens are in the metadata; the secret key they are "+
-			"checked with is on no volume", n)
+		b.todo("delegation-tokens", at, strimzi.FieldConfig, "%d delegation tokens are in the metadata; the secret key "+
+			"they are checked with is on no volume", n)
 	}
 	b.kept(at)
 }
@@ -294,8 +297,8 @@ func (b *builder) kept(at string) {
 		}
 	}
 	for _, kind := range slices.Sorted(maps.Keys(kinds)) {
-		b.note("no-resource", at, "configurations of type %s: %d; they stay in the metadata, and no resource has a place for "+
-			"them", kind, kinds[kind])
+		b.note("no-resource", at, "configurations of type %s: %d; they stay in the metadata, and no resource has a place "+
+			"for them", kind, kinds[kind])
 	}
 }
 
@@ -305,7 +308,7 @@ func typed(v any) any {
 	if !ok {
 		return v
 	}
-	if n, err := strconv.ParseInt(s, 10, 64); err == nil && strconv.FormatInt(n, 10) == s && n <= math.MaxInt64 {
+	if n, err := strconv.ParseInt(s, 10, 64); err == nil && strconv.FormatInt(n, 10) == s {
 		return n
 	}
 	switch s {

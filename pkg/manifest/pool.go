@@ -175,7 +175,8 @@ func (b *builder) absent(p *pool, at string, disks []*disk, which string) {
 		}
 	}
 	if len(missing) > 0 {
-		b.note("volume-not-seen", at, "volume%s of node(s) %s was neither read nor is its claim known", which, idText(missing))
+		b.note("volume-not-seen", at, "volume%s of node(s) %s was neither read nor is its claim known", which,
+			idText(missing))
 	}
 }
 
@@ -211,8 +212,8 @@ func (b *builder) volume(at string, jbod bool, i int, disks []*disk) strimzi.Sto
 	}
 	switch all := slices.Sorted(maps.Keys(classes)); {
 	case !known:
-		b.todo("storage-class", at, strimzi.FieldVolume(jbod, i, "class"), "the storage class of the claims; without one the "+
-			"default class of the Kubernetes cluster is taken")
+		b.todo("storage-class", at, strimzi.FieldVolume(jbod, i, "class"), "the storage class of the claims; without one "+
+			"the default class of the Kubernetes cluster is taken")
 	case len(all) == 1:
 		v.Class = all[0]
 	default:

@@ -36,13 +36,14 @@ func (b *builder) users() {
 	for _, a := range accounts {
 		name, ok := a.objectName()
 		if !ok {
-			b.todo("user-name", "", "", "user %s: a KafkaUser cannot have that name. The User Operator deletes it, with its %s; "+
-				"leave that operator out, or give the clients another user", quoted(a.name), a.belongings())
+			b.todo("user-name", "", "", "user %s: a KafkaUser cannot have that name. The User Operator deletes it, with its "+
+				"%s; leave that operator out, or give the clients another user", quoted(a.name), a.belongings())
 			continue
 		}
 		if other, taken := written[name]; taken {
-			b.todo("user-twice", ref(strimzi.UserKind, name), "", "users %s and %s would both be KafkaUser %q: the manifest is the "+
-				"first one's, the User Operator deletes the second one's %s", quoted(other), quoted(a.name), name, a.belongings())
+			b.todo("user-twice", ref(strimzi.UserKind, name), "", "users %s and %s would both be KafkaUser %q: the manifest "+
+				"is the first one's, the User Operator deletes the second one's %s", quoted(other), quoted(a.name), name,
+				a.belongings())
 			continue
 		}
 		written[name] = a.name
@@ -78,8 +79,8 @@ func (b *builder) accounts() map[string]*account {
 			b.todo("principal", "", "", "entry for %s: a KafkaUser stands for principals of type User alone; it stays in the "+
 				"metadata (%s)", quoted(acl.Principal), aclText(acl))
 		case name == "*" || name == "ANONYMOUS":
-			b.note("everybody", "", "entry for %s stays in the metadata: the User Operator leaves it alone, and no KafkaUser stands "+
-				"for it (%s)", quoted(acl.Principal), aclText(acl))
+			b.note("everybody", "", "entry for %s stays in the metadata: the User Operator leaves it alone, and no KafkaUser "+
+				"stands for it (%s)", quoted(acl.Principal), aclText(acl))
 		default:
 			a := get(name)
 			a.acls = append(a.acls, acl)
@@ -90,8 +91,8 @@ func (b *builder) accounts() map[string]*account {
 			maps.Copy(get(*q.Entity[0].EntityName).quotas, q.Values)
 			continue
 		}
-		b.note("quota-of-others", "", "quotas of %s (%s) stay in the metadata: a KafkaUser has a place for those of one user alone",
-			quoted(q.EntityText()), strings.Join(q.QuotaKeys(), ", "))
+		b.note("quota-of-others", "", "quotas of %s (%s) stay in the metadata: a KafkaUser has a place for those of one "+
+			"user alone", quoted(q.EntityText()), strings.Join(q.QuotaKeys(), ", "))
 	}
 	return found
 }
@@ -129,8 +130,8 @@ func (b *builder) user(a *account, name string) {
 	switch {
 	case a.byCertificate():
 		spec.Authentication = strimzi.UserTLS
-		b.todo("certificate", at, strimzi.FieldAuthentication, "tls makes a new certificate unless the user's Secret is restored "+
-			"together with the clients' authority; write tls-external where somebody else issues it")
+		b.todo("certificate", at, strimzi.FieldAuthentication, "tls makes a new certificate unless the user's Secret is "+
+			"restored together with the clients' authority; write tls-external where somebody else issues it")
 	case slices.Contains(a.mechanisms, scramSHA512):
 		spec.Authentication, spec.PasswordSecret, spec.PasswordKey = strimzi.UserScram, Todo, "password"
 		b.fill("password", at, strimzi.FieldPassword, "no volume holds the password: name a Secret with the one the clients "+
@@ -138,8 +139,8 @@ func (b *builder) user(a *account, name string) {
 	}
 	for _, m := range a.mechanisms {
 		if m != scramSHA512 {
-			b.todo("mechanism", at, strimzi.FieldAuthentication, "its %s credential stays in the metadata; Strimzi makes none of "+
-				"that mechanism", m)
+			b.todo("mechanism", at, strimzi.FieldAuthentication, "its %s credential stays in the metadata; Strimzi makes none "+
+				"of that mechanism", m)
 		}
 	}
 	spec.ACLs = b.rules(a, at)

@@ -6,8 +6,8 @@ import (
 )
 
 // NodeHost is what a broker's or controller's own host name says: Strimzi registers nodes as
-// <cluster>-<pool>-<id>.<cluster>-kafka-brokers.<namespace>.svc (DnsNameGenerator.java). Unlike a claim's name it can be
-// read in one way only, because the service repeats the cluster.
+// <cluster>-<pool>-<id>.<cluster>-kafka-brokers.<namespace>.svc (DnsNameGenerator.java). Unlike a claim's name it can
+// be read in one way only, because the service repeats the cluster.
 type NodeHost struct {
 	Cluster   string
 	Pool      string
@@ -54,9 +54,9 @@ const (
 // controllers, 9091 between brokers.
 func ownListeners() []string { return []string{"CONTROLPLANE-9090", "REPLICATION-9091"} }
 
-// ParseListener reads a registered listener's name, NAME-PORT with the name in capitals (ListenersUtils.identifier): the
-// port is the one in the pod, which a registered port of an external listener is not. own tells Strimzi's own listeners;
-// ok is false for a name of another form.
+// ParseListener reads a registered listener's name, NAME-PORT with the name in capitals (ListenersUtils.identifier):
+// the port is the one in the pod, which a registered port of an external listener is not. own tells Strimzi's own
+// listeners; ok is false for a name of another form.
 func ParseListener(registered string) (name string, port int32, own, ok bool) {
 	for _, o := range ownListeners() {
 		if registered == o {
