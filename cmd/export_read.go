@@ -96,8 +96,8 @@ func agreedID(volumes []volume.Volume) (string, error) {
 	for _, g := range groups {
 		lines = append(lines, fmt.Sprintf("%q: %s", g.ID, strings.Join(g.Dirs, ", ")))
 	}
-	return "", exitcode.With(exitcode.Refused, fmt.Errorf("the volumes do not agree on one cluster ID, and none is chosen "+
-		"for you; name those of one cluster:\n%s", strings.Join(lines, "\n")))
+	return "", exitcode.With(exitcode.Refused, fmt.Errorf("the volumes do not agree on one cluster ID, and none is "+
+		"chosen for you; name those of one cluster:\n%s", strings.Join(lines, "\n")))
 }
 
 // metadata reads the newest copy, by the order in which Kafka elects leaders.
@@ -163,7 +163,8 @@ func clustersOf(s *scan.Scan, id string) ([]scan.Cluster, error) {
 	case len(open) == 1:
 		return open, nil
 	}
-	return nil, fmt.Errorf("none of the %d clusters in it can be told to be that of these volumes, %q", len(s.Clusters), id)
+	return nil, fmt.Errorf("none of the %d clusters in it can be told to be that of these volumes, %q",
+		len(s.Clusters), id)
 }
 
 func (r *exportRead) known(clusters []scan.Cluster, from string) {
