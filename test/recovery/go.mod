@@ -13,6 +13,8 @@ require (
 	k8s.io/utils v0.0.0-20261023123148-ca04ba58ecab
 )
 
+require github.com/santhosh-tekuri/jsonschema/v6 v6.0.2 // indirect
+
 require (
 	github.com/cespare/xxhash/v2 v2.3.0 // indirect
 	github.com/clipperhouse/displaywidth v0.10.0 // indirect
@@ -40,6 +42,7 @@ require (
 	github.com/google/uuid v1.6.0 // indirect
 	github.com/gorilla/websocket v1.5.4-0.20250319132907-e064f32e3674 // indirect
 	github.com/json-iterator/go v1.1.12 // indirect
+	github.com/kafkarecover/kafkarecover/test/schema v0.0.0
 	github.com/klauspost/compress v1.20.3 // indirect
 	github.com/magiconair/properties v1.18.12 // indirect
 	github.com/mattn/go-colorable v0.1.14 // indirect
@@ -82,4 +85,5 @@ replace (
 	github.com/kafkarecover/kafkarecover => ../..
 	github.com/kafkarecover/kafkarecover/test/operator => ../operator
 	github.com/kafkarecover/kafkarecover/test/sandbox => ../sandbox
+	github.com/kafkarecover/kafkarecover/test/schema => ../schema
 )

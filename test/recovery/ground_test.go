@@ -26,6 +26,7 @@ import (
 	"github.com/kafkarecover/kafkarecover/pkg/scan"
 	"github.com/kafkarecover/kafkarecover/pkg/strimzi"
 	"github.com/kafkarecover/kafkarecover/test/operator"
+	"github.com/kafkarecover/kafkarecover/test/schema"
 )
 
 const (
@@ -270,7 +271,13 @@ func (g *ground) restoreIn(
 	if change != nil {
 		change(&req, &deps)
 	}
-	return recovery.Restore(ctx, req, deps)
+	result, err := recovery.Restore(ctx, req, deps)
+	if result != nil {
+		if err := schema.CheckValue(result); err != nil {
+			g.t.Errorf("the result does not follow its schema: %v", err)
+		}
+	}
+	return result, err
 }
 
 func (g *ground) deps() recovery.Deps {
