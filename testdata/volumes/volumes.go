@@ -95,8 +95,8 @@ func Unpack(t testing.TB, name string) string {
 // UnpackSays writes what Kafka's programs say of a fixture's metadata logs into a new directory, below the paths the
 // files have in the volumes: for each log and snapshot F, F.dump of kafka-dump-log --cluster-metadata-decoder and
 // F.tree, the command "tree image" of kafka-metadata-shell ("tree image/topics" in Kafka 3.9.1; no such file for the
-// snapshot at offset 0, nor for a log whose only transaction is not over). Of one copy of each partition of the internal
-// topics F.dump is the output with the topic's decoder.
+// snapshot at offset 0, nor for a log whose only transaction is not over). Of one copy of each partition of the
+// internal topics F.dump is the output with the topic's decoder.
 func UnpackSays(t testing.TB, name string) string {
 	t.Helper()
 	return unpack(t, name+saysSuffix)

@@ -269,7 +269,7 @@ func (t *topicTable) clearELR(name string) error {
 	return nil
 }
 
-// clearELR is TopicDelta.replay(ClearElrRecord): a change of the partitions that have eligible leaders, and of no others.
+// clearELR is TopicDelta.replay(ClearElrRecord): a change of the partitions that have eligible leaders, and no others.
 func (t *Topic) clearELR() {
 	for i := range t.parts {
 		if p := &t.parts[i]; p.elr != 0 || p.lastKnown != 0 {
