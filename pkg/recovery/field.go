@@ -122,9 +122,10 @@ func kinds(version string) map[string]kind {
 				annotations + protect.PolicyAnnotation: "what the policy was stays noted, for `kafkarecover unprotect`",
 			},
 		},
-		"ResourceQuota":    {gvr: kube.ResourceQuotas(), namespaced: true, created: true},
-		"Pod":              {gvr: kube.Pods(), namespaced: true},
-		strimzi.PodSetKind: {gvr: strimzi.PodSetGVR(version), namespaced: true},
+		"PersistentVolumeClaim": {gvr: kube.Claims(), namespaced: true}, // a directory on its volume was renamed
+		"ResourceQuota":         {gvr: kube.ResourceQuotas(), namespaced: true, created: true},
+		"Pod":                   {gvr: kube.Pods(), namespaced: true},
+		strimzi.PodSetKind:      {gvr: strimzi.PodSetGVR(version), namespaced: true},
 	}
 }
 

@@ -176,7 +176,7 @@ func (r *Recorded) take(e *Entry, refuse func(string, ...any) error) error {
 		r.Decision = d
 	case PhaseIntent, PhaseDone, PhaseFailed:
 		for _, c := range e.Changes {
-			if !slices.Contains([]string{VerbPatch, VerbCreate, VerbDelete}, c.Verb) {
+			if !slices.Contains([]string{VerbPatch, VerbCreate, VerbDelete, VerbRename}, c.Verb) {
 				return refuse("entry %d has a change of the kind %q", e.Seq, c.Verb)
 			}
 		}
@@ -276,6 +276,8 @@ func isApplied(ctx context.Context, k *kube.Client, began *Beginning, c *Change)
 	switch c.Verb {
 	case VerbDelete:
 		return !same, nil
+	case VerbRename: // it is on the volume that it shows, and the step looks there
+		return same, nil
 	case VerbCreate:
 		return !gone && u.GetLabels()[OperationLabel] == began.Operation, nil
 	}

@@ -298,6 +298,9 @@ func (r *run) undoOnce(ctx context.Context, g *group) error {
 		return nil
 	case err != nil:
 		return err
+	case g.verb == VerbRename:
+		g.state, g.note = UndoNothing, "a directory on its volume was renamed aside; rename it back by hand where it is wanted"
+		return nil
 	case g.verb == VerbDelete:
 		g.state, g.note = UndoNothing, "it was deleted and made again by its owner"
 		return nil

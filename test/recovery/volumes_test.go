@@ -28,8 +28,13 @@ func unpackVolumes(t *testing.T) string {
 	return volumes.Unpack(t, volumes.SplitRoles)
 }
 
-// read fills in what is on the volumes, as a scan of their folder finds it, but for what is set aside.
-func read(ctx context.Context, disks string, claimed []volume.Volume, aside map[string][]string) error {
+// read fills in what is on the volumes, as a scan of their folder finds it.
+func read(ctx context.Context, disks string, claimed []volume.Volume) error {
+	return readBut(ctx, disks, claimed, nil)
+}
+
+// readBut leaves out what is set aside.
+func readBut(ctx context.Context, disks string, claimed []volume.Volume, aside map[string][]string) error {
 	opts := scan.Options{SetAside: map[string][]string{}}
 	for name, dirs := range aside {
 		opts.SetAside["dir/"+strings.TrimPrefix(name, "pvc/")] = dirs
