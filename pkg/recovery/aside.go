@@ -129,7 +129,9 @@ func (r *run) judgeAside(ref LogDirRef, id string) (*Aside, error) {
 	refused := func(format string, args ...any) (*Aside, error) {
 		return nil, &AsideError{LogDirRef: ref, Why: fmt.Sprintf(format, args...)}
 	}
-	i := slices.IndexFunc(r.before.Volumes, func(v volume.Volume) bool { return v.Claim != nil && v.Claim.Name == ref.Claim })
+	i := slices.IndexFunc(r.before.Volumes, func(v volume.Volume) bool {
+		return v.Claim != nil && v.Claim.Name == ref.Claim
+	})
 	if i < 0 {
 		return refused("there is no such claim of cluster %q", r.Name)
 	}

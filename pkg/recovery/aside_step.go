@@ -196,7 +196,7 @@ func (r *run) stopPodSet(ctx context.Context, stop podSetStop) error {
 	return nil
 }
 
-// waitUnused waits until no pod uses the claims, whoever's it is: two mounts of which one writes are never side by side.
+// waitUnused waits until no pod uses the claims, whoever's it is: a writing mount is never beside another.
 func (r *run) waitUnused(ctx context.Context) error {
 	bound := min(podsGone, r.Timeout)
 	deadline := r.Clock.Now().Add(bound)

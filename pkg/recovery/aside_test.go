@@ -347,7 +347,7 @@ func TestADirectoryIsNotRenamedOnceTheWorldHasChanged(t *testing.T) {
 	}
 }
 
-// A pod that could not be told to be gone may still be there: the change counts as failed, and is in the journal as such.
+// What was stopped for a renaming that then failed stays stopped, which must be said.
 func TestARenamingThatFailsLeavesItPausedAndIsJournaledAsFailed(t *testing.T) {
 	t.Parallel()
 	g := newGround(t, func(disks string) { formatted(t, disks, brokerClaim, 7, randomID) })

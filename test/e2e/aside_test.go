@@ -66,7 +66,8 @@ func TestRestoreRenamesWhatARandomStartFormatted(t *testing.T) {
 	for claim, dir := range left {
 		s.wantAside(claim, dir, was[claim])
 	}
-	if got := s.wantOneAside(controller, dirOfController); s.filesOf(controller, got)["/meta.properties"] != controllerMeta {
+	kept := s.filesOf(controller, s.wantOneAside(controller, dirOfController))
+	if kept["/meta.properties"] != controllerMeta {
 		t.Error("the controller's directory was to be kept")
 	}
 	pods, err := s.Client.CoreV1().Pods(s.Namespace).List(s.ctx,

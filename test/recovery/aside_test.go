@@ -293,7 +293,8 @@ func TestAfterTheRenamingTheSameCommandGoesOn(t *testing.T) {
 	g.kafka(nil)
 	g.eventually("pods to crash-loop", func() bool { return g.crashLooping() == 6 })
 	g.onStep(recovery.StepClusterID, func() {
-		g.patch(strimzi.NodePoolGVR("v1").Resource, "broker", `{"metadata":{"annotations":{"strimzi.io/next-node-ids":"[7]"}}}`)
+		g.patch(strimzi.NodePoolGVR("v1").Resource, "broker",
+			`{"metadata":{"annotations":{"strimzi.io/next-node-ids":"[7]"}}}`)
 	})
 	stopped, err := g.restore(g.aside(brokerClaim + ":kafka-log7"))
 	var foreign *recovery.ForeignWriteError
