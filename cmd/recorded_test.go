@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -29,7 +31,9 @@ func result(t *testing.T, into any, args ...string) {
 // What the commands read from the disks is what the running cluster told Kafka's own client before it was ended.
 func TestCommandsSayWhatTheRunningClusterSaid(t *testing.T) {
 	t.Parallel()
-	for _, fixture := range []string{volumes.SplitRoles, volumes.SplitRoles39, volumes.DualRole, volumes.SingleNode} {
+	for _, fixture := range []string{
+		volumes.SplitRoles, volumes.SplitRoles39, volumes.DualRole, volumes.SingleNode, volumes.EveryRecord,
+	} {
 		t.Run(fixture, func(t *testing.T) {
 			t.Parallel()
 			m, dir := volumes.ReadManifest(t, fixture), volumes.Unpack(t, fixture)
@@ -127,6 +131,51 @@ func sameOffsets(t *testing.T, m volumes.Manifest, dir string) {
 			if name := fmt.Sprintf("%s-%d", topic, n); ends[name] != p.End {
 				t.Errorf("%s ends at %d, Kafka says %d", name, ends[name], p.End)
 			}
+		}
+	}
+}
+
+// The records of the internal topics, as kafka-dump-log prints them with its decoders.
+func TestInternalTopicsPrintAsKafkasToolPrintsThem(t *testing.T) {
+	t.Parallel()
+	kinds := map[string]int{}
+	for _, fixture := range volumes.Names() {
+		if fixture == volumes.ZooKeeper {
+			continue // its recordings are those of no tool
+		}
+		m, dir, says := volumes.ReadManifest(t, fixture), volumes.Unpack(t, fixture), volumes.UnpackSays(t, fixture)
+		recordings, err := filepath.Glob(filepath.Join(says, "*", "*", "__*_*-*", "*.log.dump"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, recording := range recordings {
+			topic := filepath.Base(filepath.Dir(recording))
+			topic = topic[:strings.LastIndex(topic, "-")]
+			if topic == "__cluster_metadata" {
+				continue
+			}
+			kinds[topic]++
+			theirs, err := os.ReadFile(recording)
+			if err != nil {
+				t.Fatal(err)
+			}
+			file := filepath.Join(dir, strings.TrimSuffix(strings.TrimPrefix(recording, says), ".dump"))
+			args := []string{"partition", "records", "-o", "kafka", "--dir", file}
+			if strings.HasPrefix(m.Kafka, "3.") {
+				args = append(args, "--style", "3.9")
+			}
+			r := runOffline(t, "", args...)
+			// The first line names the file as the tool was given it.
+			_, want, _ := strings.Cut(string(theirs), "\n")
+			_, got, _ := strings.Cut(r.out, "\n")
+			if diff := cmp.Diff(strings.Split(want, "\n"), strings.Split(got, "\n")); diff != "" || r.code != exitcode.OK {
+				t.Errorf("%s: exit code %d, other than Kafka's (-Kafka's +ours):\n%s%s", recording, r.code, diff, r.err)
+			}
+		}
+	}
+	for _, topic := range []string{"__consumer_offsets", "__transaction_state", "__share_group_state"} {
+		if kinds[topic] == 0 {
+			t.Errorf("there is no recording of %s", topic)
 		}
 	}
 }
