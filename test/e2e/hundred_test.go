@@ -3,6 +3,7 @@ package e2e_test
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -20,6 +21,7 @@ func hundredClaims(t *testing.T, namespace string) *story {
 	t.Helper()
 	s := newStory(t, namespace, quickOperator())
 	seed := *theSeed(t)
+	seed.Claims = slices.Clone(seed.Claims) // other stories plant the same seed
 	planting := ground.Planting{From: map[string]string{}}
 	var brokers []string
 	for _, claim := range seed.Claims {
