@@ -46,15 +46,15 @@ const (
 	// EveryRecord is Kafka 4.2.0, as SplitRoles: every kind of metadata record that a cluster can be made to write, the
 	// voters in the log, one of the controllers no voter any more.
 	EveryRecord = "every-record"
+	// OldVersions is Kafka 3.9.1: node 0 of both roles, broker 1; the log begins at metadata version 3.3-IV0.
+	OldVersions = "old-versions"
 	// ZooKeeper is a broker of Kafka 3.9.1 with ZooKeeper: meta.properties of version 0, no metadata log.
 	ZooKeeper = "zookeeper-v0"
 )
 
 // Names are all fixtures.
 func Names() []string {
-	return []string{
-		SplitRoles, SplitRoles39, DualRole, SingleNode, EveryRecord, ZooKeeper,
-	}
+	return []string{SplitRoles, SplitRoles39, DualRole, SingleNode, EveryRecord, OldVersions, ZooKeeper}
 }
 
 // The parts of a manifest.

@@ -28,7 +28,6 @@ const recordTypes = "../../../testdata/volumes/record-types.txt"
 // notWritten are the layouts of the schema table that no cluster of 3.9.1 and 4.2.0 can be made to write, and why.
 // Kafka's own serialisers wrote those of testdata/records.txt; the others no released one writes.
 func notWritten() map[string]string {
-	const older = "only at metadata versions before 3.7"
 	return map[string]string{
 		"REGISTER_BROKER_RECORD 4":            "newer than 4.2: cordoned directories",
 		"BROKER_REGISTRATION_CHANGE_RECORD 2": "newer than 4.2: cordoned directories",
@@ -36,13 +35,6 @@ func notWritten() map[string]string {
 		"ACCESS_CONTROL_RECORD 0":             "written by no release since 3.3",
 		"REMOVE_FEATURE_LEVEL_RECORD 0":       "written by no release since 3.3",
 		"UNREGISTER_CONTROLLER_RECORD 0":      "newer than 4.3",
-		"REGISTER_BROKER_RECORD 0":            older,
-		"REGISTER_BROKER_RECORD 1":            older,
-		"REGISTER_BROKER_RECORD 2":            older,
-		"PARTITION_RECORD 0":                  older,
-		"PARTITION_CHANGE_RECORD 0":           older,
-		"FENCE_BROKER_RECORD 0":               older,
-		"UNFENCE_BROKER_RECORD 0":             older,
 	}
 }
 
