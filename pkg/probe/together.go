@@ -13,19 +13,21 @@ import (
 )
 
 // togetherScript lists all volumes (folders given as arguments) in one search and then fetches, in one command: each
-// command and each process in the container costs time, and a temporary pod is there for as long as they take. It prints
+// command and each process in the container costs time, and a temporary pod lives for as long as they take. It prints
 //
 //	TOKEN entry MODE-HEX SIZE MTIME UID GID PATH     for each file system entry, as listScript does
 //	TOKEN closed PATH                                for a lost+found that may not be looked into, at any time
 //	TOKEN listed STATUS                              status of find
 //
-// and goes on as fetchScript does. Which volume an error belongs to cannot be told from one search: after a status other
-// than 0 everything is done again, volume by volume. A closed lost+found, which every ext4 volume has, is no error.
+// and goes on as fetchScript does. Which volume an error belongs to cannot be told from one search: after a status
+// other than 0 everything is done again, volume by volume. A closed lost+found, which every ext4 volume has, is no
+// error.
 const togetherScript = `LC_ALL=C; export LC_ALL
 t=$1
 cd "$2" || exit 1
 shift 2
-find "$@" -xdev -exec stat -c "$t entry %f %s %Y %u %g %n" {} + -type d -name lost+found ! -exec sh -c '[ -r "$2" ] && [ -x "$2" ] || { printf "%s closed %s\n" "$1" "$2"; exit 1; }' sh "$t" {} \; -prune
+find "$@" -xdev -exec stat -c "$t entry %f %s %Y %u %g %n" {} + -type d -name lost+found \
+! -exec sh -c '[ -r "$2" ] && [ -x "$2" ] || { printf "%s closed %s\n" "$1" "$2"; exit 1; }' sh "$t" {} \; -prune
 printf '%s listed %d\n' "$t" "$?"
 ` + fetchLoop
 
