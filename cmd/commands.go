@@ -7,12 +7,15 @@ import (
 	"github.com/kafkarecover/kafkarecover/pkg/output"
 	"github.com/kafkarecover/kafkarecover/pkg/protect"
 	"github.com/kafkarecover/kafkarecover/pkg/recovery"
+	"github.com/kafkarecover/kafkarecover/pkg/report"
 	"github.com/kafkarecover/kafkarecover/pkg/scan"
+	"github.com/kafkarecover/kafkarecover/pkg/status"
 )
 
 // commands are the verbs, in no particular order: help sorts them within their groups.
 func commands(f *Factory) []*cobra.Command {
 	return []*cobra.Command{
+		newApplyCmd(f),
 		newCleanupCmd(f),
 		newExplainCmd(f),
 		newExportCmd(f),
@@ -21,10 +24,16 @@ func commands(f *Factory) []*cobra.Command {
 		newStorageCmd(f),
 		newVolumeCmd(f),
 		newOptionsCmd(),
+		newPlanCmd(f),
 		newProtectCmd(f),
 		newUnprotectCmd(f),
+		newReportCmd(f),
 		newRestoreCmd(f),
+		newResumeCmd(f),
 		newScanCmd(f),
+		newStatusCmd(f),
+		newStopCmd(f),
+		newUndoCmd(f),
 		newVersionCmd(f),
 	}
 }
@@ -53,6 +62,11 @@ func Results() []any {
 		&protect.Result{TypeMeta: output.Meta("Protection")},
 		&protect.Unprotection{TypeMeta: output.Meta("Unprotection")},
 		&recovery.Result{TypeMeta: output.Meta("Restore")},
+		&recovery.Reversal{TypeMeta: output.Meta("Stop")},
+		&recovery.Reversal{TypeMeta: output.Meta("Undo")},
+		&recovery.SavedPlan{TypeMeta: output.Meta("Plan")},
+		&report.Report{TypeMeta: output.Meta("Report")},
+		&status.Result{TypeMeta: output.Meta("Status")},
 		&scan.Scan{},
 		&Rules{},
 		&Version{},

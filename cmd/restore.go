@@ -2,7 +2,6 @@ package cmd
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"slices"
@@ -10,7 +9,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"k8s.io/utils/clock"
 
 	"github.com/kafkarecover/kafkarecover/pkg/declared"
 	"github.com/kafkarecover/kafkarecover/pkg/exitcode"
@@ -87,6 +85,15 @@ kafkarecover restore kafka/my-cluster -n kafka -f manifests/`,
 }
 
 func (o *restoreOptions) addFlags(cmd *cobra.Command) {
+	o.addRequestFlags(cmd)
+	cmd.Flags().BoolVarP(&o.yes, "yes", "y", false, "Do not ask for confirmation")
+	cmd.Flags().Var(o.dryRun, "dry-run", "Print the plan and change nothing; server also has the API server check "+
+		"every write")
+	completeFlag(cmd, "dry-run", o.dryRun.allowed...)
+}
+
+// addRequestFlags adds what says what to restore and how.
+func (o *restoreOptions) addRequestFlags(cmd *cobra.Command) {
 	fs := cmd.Flags()
 	fs.StringVar(&o.cluster, "cluster", "", "`NAME` of the cluster, the form for scripts of kafka/NAME")
 	fs.StringVar(&o.clusterID, "cluster-id", "", "The cluster `ID` to write back, where the volumes do not agree on one")
@@ -97,8 +104,6 @@ func (o *restoreOptions) addFlags(cmd *cobra.Command) {
 	fs.StringArrayVarP(&o.manifests, "filename", "f", nil,
 		"Manifests of the Kafka resource, its pools, topics, users and Secrets where they are gone: `FILE`, folder, "+
 			"kustomization, or - for standard input; may be repeated")
-	fs.BoolVarP(&o.yes, "yes", "y", false, "Do not ask for confirmation")
-	fs.Var(o.dryRun, "dry-run", "Print the plan and change nothing; server also has the API server check every write")
 	fs.BoolVar(&o.wait, "wait", true, "Wait for the cluster and verify it; false ends un-paused and not verified, exit 5")
 	fs.DurationVar(&o.timeout, "timeout", defaultRestoreTimeout, "How long the cluster may take to start")
 	fs.DurationVar(&o.pauseTimeout, "pause-timeout", 0,
@@ -107,7 +112,6 @@ func (o *restoreOptions) addFlags(cmd *cobra.Command) {
 	fs.DurationVar(&o.settle, "settle", defaultSettle, "How long the ID must stay before it is trusted")
 	fs.BoolVar(&o.restartOperator, "restart-operator", false,
 		"Delete the operator's pod, so that a reconcile in flight ends at once; other clusters wait for it too")
-	completeFlag(cmd, "dry-run", o.dryRun.allowed...)
 	complete := map[string]cobra.CompletionFunc{
 		"cluster": o.factory.fromCluster(clusterNames("")), "exclude": o.factory.fromCluster(claimNames),
 	}
@@ -131,12 +135,8 @@ func (o *restoreOptions) Complete(_ context.Context, args []string) error {
 		}
 		o.name = targets[0].Name
 	}
-	for _, text := range o.accept {
-		lift, err := finding.ParseAccept(text)
-		if err != nil {
-			return exitcode.With(exitcode.Usage, fmt.Errorf("--accept: %w", err))
-		}
-		o.accepts = append(o.accepts, lift)
+	if err := o.parseLifts(); err != nil {
+		return err
 	}
 	for _, text := range o.setAside {
 		ref, err := recovery.ParseLogDirRef(text)
@@ -144,6 +144,18 @@ func (o *restoreOptions) Complete(_ context.Context, args []string) error {
 			return exitcode.With(exitcode.Usage, fmt.Errorf("--set-aside: %w", err))
 		}
 		o.asides = append(o.asides, ref)
+	}
+	return nil
+}
+
+// parseLifts reads --accept.
+func (o *restoreOptions) parseLifts() error {
+	for _, text := range o.accept {
+		lift, err := finding.ParseAccept(text)
+		if err != nil {
+			return exitcode.With(exitcode.Usage, fmt.Errorf("--accept: %w", err))
+		}
+		o.accepts = append(o.accepts, lift)
 	}
 	return nil
 }
@@ -177,17 +189,17 @@ func (o *restoreOptions) Run(ctx context.Context) (any, error) {
 	}
 	tell := &restoreReporter{factory: o.factory, namespace: client.Namespace(), progress: o.factory.Progress()}
 	defer tell.end()
-	result, err := recovery.Restore(ctx, recovery.Request{
-		Namespace: client.Namespace(), Name: o.name, ClusterID: o.clusterID, Exclude: o.exclude, Accept: o.accepts,
+	result, err := recovery.Restore(ctx, o.request(client.Namespace(), declaration), o.deps(client, tell))
+	return result, restoreError(result, err)
+}
+
+func (o *restoreOptions) request(namespace string, declaration *declared.Cluster) recovery.Request {
+	return recovery.Request{
+		Namespace: namespace, Name: o.name, ClusterID: o.clusterID, Exclude: o.exclude, Accept: o.accepts,
 		SetAside: o.asides, Declared: declaration,
 		DryRun: recovery.DryRun(o.dryRun.value), Wait: o.wait, Timeout: o.timeout, PauseTimeout: o.pauseTimeout,
 		Settle: o.settle, RestartOperator: o.restartOperator,
-	}, recovery.Deps{
-		Kube: client, Clock: clock.RealClock{}, Random: rand.Reader,
-		StateDir: stateFolder(o.factory.Getenv), Look: o.looker(client), Rename: o.renamer(client),
-		Confirm: o.confirm, Report: tell,
-	})
-	return result, restoreError(result, err)
+	}
 }
 
 // declared reads the manifests that were given; nil where none were.

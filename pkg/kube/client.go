@@ -49,6 +49,8 @@ type Options struct {
 	OnWarning func(text string)
 	// Retry bounds how failed requests are repeated; the zero value means DefaultRetry.
 	Retry Retry
+	// Patience bounds one request, watches excepted; 0 means 70 seconds.
+	Patience time.Duration
 }
 
 // Origin says where a client acts. Plans and prompts show it, and journals are bound to it.
@@ -114,6 +116,10 @@ func newClient(rc *rest.Config, origin Origin, opts Options) (*Client, error) {
 	if opts.OnRequest != nil {
 		rc.Wrap(func(next http.RoundTripper) http.RoundTripper { return &observer{next: next, on: opts.OnRequest} })
 	}
+	if opts.Patience == 0 {
+		opts.Patience = defaultPatience
+	}
+	rc.Wrap(func(next http.RoundTripper) http.RoundTripper { return &patience{next: next, limit: opts.Patience} })
 	httpClient, err := rest.HTTPClientFor(rc)
 	if err != nil {
 		return nil, fmt.Errorf("build HTTP client for %q: %w", rc.Host, err)

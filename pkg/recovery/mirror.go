@@ -84,13 +84,17 @@ func (m *configMapMirror) put(ctx context.Context, key, text string) error {
 			return nil
 		}
 	}
-	_, err := m.kube.Patch(ctx, kube.ConfigMaps(), m.namespace, m.name(m.part), kube.Patch{
-		Type: kube.MergePatch, Body: map[string]any{"data": map[string]any{key: text}}, FieldManager: FieldManager,
-	})
-	if err == nil {
-		m.size += len(text)
+	for attempt := 1; ; attempt++ {
+		_, err := m.kube.Patch(ctx, kube.ConfigMaps(), m.namespace, m.name(m.part), kube.Patch{
+			Type: kube.MergePatch, Body: map[string]any{"data": map[string]any{key: text}}, FieldManager: FieldManager,
+		})
+		if err == nil {
+			m.size += len(text)
+		}
+		if !kube.IsConflict(err) || attempt == createTries { // the patch has no precondition and may be sent again
+			return err
+		}
 	}
-	return err
 }
 
 func (m *configMapMirror) object(key, text string) *unstructured.Unstructured {

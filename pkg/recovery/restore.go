@@ -65,6 +65,11 @@ type run struct {
 // result is never nil but for an error that came before anything was looked at. An error says what stopped it; the
 // result says how far it came and what to do.
 func Restore(ctx context.Context, req Request, deps Deps) (*Result, error) {
+	r := newRun(req, deps)
+	return r.result, r.execute(ctx)
+}
+
+func newRun(req Request, deps Deps) *run {
 	r := &run{
 		Request: req, Deps: deps, excluded: map[string]bool{},
 		result: &Result{
@@ -74,14 +79,18 @@ func Restore(ctx context.Context, req Request, deps Deps) (*Result, error) {
 	for _, claim := range req.Exclude {
 		r.excluded["pvc/"+strings.TrimPrefix(claim, "pvc/")] = true
 	}
+	return r
+}
+
+func (r *run) execute(ctx context.Context) error {
 	done, err := r.look(ctx)
 	if done || err != nil {
-		return r.result, err
+		return err
 	}
 	if err = r.open(ctx); err == nil {
 		err = r.restore(ctx)
 	}
-	return r.result, errors.Join(err, r.close(ctx, err))
+	return errors.Join(err, r.close(ctx, err))
 }
 
 // look checks permissions, finds the resource, and ends the run where nothing is wrong.
@@ -276,7 +285,12 @@ func (r *run) close(ctx context.Context, cause error) error {
 		if r.quota != nil {
 			errs = append(errs, r.quota.lower(detached))
 		}
-		errs = append(errs, r.unmark(detached))
+		err := r.unmark(detached)
+		if err != nil { // once more: what was unmarked is passed over
+			r.marked = true
+			err = r.unmark(detached)
+		}
+		errs = append(errs, err)
 	}
 	errs = append(errs, r.write.journal.add(detached, Entry{Phase: PhaseEnd, Ended: r.ending(cause)}))
 	if r.lock != nil {

@@ -6,10 +6,11 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
+	"github.com/kafkarecover/kafkarecover/pkg/declared"
 	"github.com/kafkarecover/kafkarecover/pkg/finding"
 	"github.com/kafkarecover/kafkarecover/pkg/kube"
-	"github.com/kafkarecover/kafkarecover/pkg/output"
 )
 
 // Target names an operation to go on with, to undo or to stop.
@@ -17,6 +18,8 @@ type Target struct {
 	Namespace, Operation string
 	// TakeOver names the holder of a Lease that has not expired and is known to be dead.
 	TakeOver string
+	// Timeout bounds the wait for pods to go, where a cluster is halted.
+	Timeout time.Duration
 }
 
 // Repeated is what chooses or lifts something, as given on the command line. What a plan or a journal says of it counts
@@ -27,6 +30,8 @@ type Repeated struct {
 	Exclude    []string
 	Accept     []finding.Lift
 	ClusterID  string
+	// Declared are the manifests of resources that are gone. They may hold Secrets, and are neither journaled nor saved.
+	Declared *declared.Cluster
 }
 
 // NotRepeatedError lists the flags that must be given again where nobody is asked.
@@ -86,17 +91,9 @@ func Resume(ctx context.Context, t Target, given Repeated, deps Deps) (*Result, 
 	if err := given.missing(rec.Began.Request); err != nil {
 		return nil, err
 	}
-	r := &run{
-		Request: *rec.Began.Request, Deps: deps, excluded: map[string]bool{}, recorded: rec, operation: rec.Operation,
-		result: &Result{
-			TypeMeta: output.Meta("Restore"), Namespace: t.Namespace, Cluster: rec.Began.Kafka.Name,
-			Operation: rec.Operation, Folder: rec.Folder, Outcome: OutcomeRefused,
-		},
-	}
-	r.DryRun = DryRunNone
-	for _, claim := range r.Exclude {
-		r.excluded["pvc/"+strings.TrimPrefix(claim, "pvc/")] = true
-	}
+	r := newRun(*rec.Began.Request, deps)
+	r.recorded, r.operation, r.DryRun, r.Declared = rec, rec.Operation, DryRunNone, given.Declared
+	r.result.Operation, r.result.Folder = rec.Operation, rec.Folder
 	if err = r.reopen(ctx, t.TakeOver); err == nil {
 		err = r.goOn(ctx)
 	}

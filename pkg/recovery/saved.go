@@ -1,9 +1,15 @@
 package recovery
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"slices"
 
+	"sigs.k8s.io/yaml"
+
+	"github.com/kafkarecover/kafkarecover/pkg/finding"
+	"github.com/kafkarecover/kafkarecover/pkg/finding/show"
 	"github.com/kafkarecover/kafkarecover/pkg/output"
 )
 
@@ -14,7 +20,73 @@ type SavedPlan struct {
 	Request Request `json:"request"`
 	Plan    *Plan   `json:"plan"`
 	Basis   Basis   `json:"basis"`
+	// Findings are for whoever reads the plan; they are judged again before it is applied.
+	Findings []finding.Finding `json:"findings,omitempty"`
 }
+
+// MakePlan looks at the cluster and plans its restore, as a dry run does. Where a rule refuses, or nothing needs to be
+// done, there is no plan; the result says so.
+func MakePlan(ctx context.Context, req Request, deps Deps) (*SavedPlan, *Result, error) {
+	req.DryRun = DryRunClient
+	r := newRun(req, deps)
+	err := r.execute(ctx)
+	if err != nil || r.plan == nil || r.result.Outcome != OutcomePlanned {
+		return nil, r.result, err
+	}
+	return &SavedPlan{
+		TypeMeta: output.Meta("Plan"), Request: req, Plan: r.plan, Basis: basisOf(r.place.ServerID, r.before),
+		Findings: r.result.Findings,
+	}, r.result, nil
+}
+
+// ReadPlan reads a saved plan, and refuses what MakePlan does not write: it is input that somebody may have changed.
+func ReadPlan(text []byte) (*SavedPlan, error) {
+	var s SavedPlan
+	if err := yaml.UnmarshalStrict(text, &s); err != nil {
+		return nil, fmt.Errorf("read the plan: %w", err)
+	}
+	want := output.Meta("Plan")
+	switch {
+	case s.TypeMeta != want:
+		return nil, fmt.Errorf("read the plan: it is of %s %s, not of %s %s: `kafkarecover plan kafka/NAME -o yaml` writes "+
+			"one", s.APIVersion, s.Kind, want.APIVersion, want.Kind)
+	case s.Plan == nil || !ValidOperationID(s.Plan.Operation):
+		return nil, errors.New("read the plan: it has no plan with the name of an operation")
+	case s.Plan.Namespace != s.Request.Namespace || s.Plan.Cluster != s.Request.Name:
+		return nil, fmt.Errorf("read the plan: it is for kafka %q, and kafka %q was asked for",
+			s.Plan.Namespace+"/"+s.Plan.Cluster, s.Request.Namespace+"/"+s.Request.Name)
+	}
+	return &s, nil
+}
+
+// Apply makes a saved plan again and carries it out if it is the same, in what it does and in what it was decided on.
+// Otherwise nothing but Retain is changed and the result lists the differences.
+func Apply(ctx context.Context, saved *SavedPlan, given Repeated, deps Deps) (*Result, error) {
+	if err := given.missing(&saved.Request); err != nil {
+		return nil, err
+	}
+	r := newRun(saved.Request, deps)
+	r.saved, r.DryRun, r.Declared = saved, DryRunNone, given.Declared
+	return r.result, r.execute(ctx)
+}
+
+// Table implements output.Tabler.
+func (s *SavedPlan) Table(wide bool) output.Document {
+	doc := s.Plan.Table(wide)
+	var told []finding.Finding
+	for _, f := range s.Findings {
+		if wide || f.Severity.AtLeast(finding.Warning) {
+			told = append(told, f)
+		}
+	}
+	if len(told) > 0 {
+		doc = append(doc, show.Section("Findings", told, wide))
+	}
+	return doc
+}
+
+// Names implements output.Namer.
+func (s *SavedPlan) Names() []string { return []string{"kafka/" + s.Plan.Cluster} }
 
 // differences says in what a plan that was made again differs from this one.
 func (s *SavedPlan) differences(again *Plan, now Basis) []string {

@@ -74,6 +74,8 @@ type stand struct {
 	client *kube.Client
 	disks  *disks
 	state  string
+	// patience is how long a request may go unanswered; 0 is what the tool has.
+	patience time.Duration
 }
 
 func newStand(t *testing.T, d *disks, paused bool) *stand {
@@ -164,9 +166,9 @@ func (s *stand) clientThrough(wrap func(http.RoundTripper) http.RoundTripper) *k
 	if wrap != nil {
 		config.Wrap(wrap)
 	}
-	client, err := kube.NewForConfig(config, standNamespace, kube.Options{Retry: kube.Retry{
-		Attempts: 4, First: time.Millisecond, Max: 5 * time.Millisecond,
-	}})
+	client, err := kube.NewForConfig(config, standNamespace, kube.Options{
+		Retry: kube.Retry{Attempts: 4, First: time.Millisecond, Max: 5 * time.Millisecond}, Patience: s.patience,
+	})
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -37,6 +37,9 @@ func Stop(ctx context.Context, t Target, deps Deps) (*Reversal, error) {
 	if err != nil {
 		return nil, err
 	}
+	if t.Timeout > 0 {
+		r.Timeout = t.Timeout
+	}
 	out := &Reversal{
 		TypeMeta: output.Meta("Stop"), Operation: r.operation, Folder: r.recorded.Folder, Namespace: r.Namespace,
 		Cluster: r.Name, Outcome: OutcomeUnverified, Irreversible: r.recorded.irreversible(),

@@ -18,7 +18,7 @@ import (
 )
 
 // ErrKilled is what a dead run gets for every request.
-var ErrKilled = errors.New("the process is dead") //nolint:gochecknoglobals // an error value
+var ErrKilled = errors.New("the process is dead")
 
 // When tells at which line of the journal something happens; number counts the lines from 1.
 type When func(number int, e recovery.Entry) bool
