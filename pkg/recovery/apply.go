@@ -79,8 +79,12 @@ func (r *run) runStep(ctx context.Context, id StepID, do func(context.Context) (
 // afterFailure says how things stand and what can be done now.
 func (r *run) afterFailure(id StepID, err error) {
 	if r.unpaused {
-		r.result.Outcome = OutcomeUnverified
 		r.result.Reason = fmt.Sprintf("un-paused, not verified: %v", err)
+		if r.result.Outcome == OutcomeWrong { // a check that failed does not come right with time
+			r.result.Reason = fmt.Sprintf("un-paused, and not as it was: %v", err)
+		} else {
+			r.result.Outcome = OutcomeUnverified
+		}
 		r.result.Next = append(r.result.Next, stopCommands(r.operation, r.Namespace)...)
 		return
 	}
