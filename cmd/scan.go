@@ -28,8 +28,8 @@ the live resources say against what is on the disks.
 Without a target it is every cluster found in the namespace, those included of which only claims or volumes are left.
 Claims in use are read inside the Kafka pods that use them, the others through temporary pods that mount them
 read-only and are gone when the scan ends. Nothing is changed on volumes or objects; with --released volumes that no
-claim holds are lent to claims of a temporary name for the time it takes to read them, and given back as they were. With --dir a folder of volumes is
-read instead, and no API server is asked for anything.
+claim holds are lent to claims of a temporary name for the time it takes to read them, and given back as they were.
+With --dir a folder of volumes is read instead, and no API server is asked for anything.
 
 The result as JSON (-o json) holds the claims and volumes as they are, which is enough to declare them again: keep it.`
 

@@ -105,7 +105,7 @@ func liveMetadata() []string {
 	}
 }
 
-// lastApplied is kubectl's own copy of the manifest, which would make the next `kubectl apply` compare with another day.
+// lastApplied is kubectl's own copy of the manifest, with which the next `kubectl apply` would compare.
 const lastApplied = "kubectl.kubernetes.io/last-applied-configuration"
 
 // clean returns a copy without status and what else only a live object has.

@@ -1,6 +1,6 @@
 // Package leftover owns what operations left in a cluster: it finds it, tells what may still be alive, and removes what
-// can be removed without loss, which is temporary pods and the guard on claims, and gives back the volumes that claims of
-// a temporary name borrowed. It touches no other claim or volume, and no journal.
+// can be removed without loss, which is temporary pods and the guard on claims, and gives back the volumes that claims
+// of a temporary name borrowed. It touches no other claim or volume, and no journal.
 package leftover
 
 import (

@@ -127,7 +127,8 @@ func (p *placer) slotOf(slot *volume.Slot) string {
 	return ""
 }
 
-// onlySlot is the claim of a node that has one volume. A volume that names no claim does not say which of several it is.
+// onlySlot is the claim of a node that has one volume. A volume that names no claim does not say which of several it
+// is.
 func (p *placer) onlySlot(node int32) string {
 	only := ""
 	for name, s := range p.slots {

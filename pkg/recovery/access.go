@@ -59,8 +59,8 @@ func VolumeAccess() []kube.Access {
 	return all
 }
 
-// CreateAccess lists what a restore needs besides where the resources and claims are gone: it makes them again, and takes
-// back what it made when it is undone.
+// CreateAccess lists what a restore needs besides where the resources and claims are gone: it makes them again, and
+// takes back what it made when it is undone.
 func CreateAccess(namespace, version string) []kube.Access {
 	var all []kube.Access
 	add := func(group, resource, why string, verbs ...string) {

@@ -49,8 +49,9 @@ func (w *writer) patch(
 // createTries bounds how often a create whose outcome is unknown is sent again.
 const createTries = 4
 
-// create stores an object that carries the operation's label or annotation. One of that name with the same is this operation's own,
-// made by a request whose answer was lost or by a run that died: it is taken as it is. The stored object is returned.
+// create stores an object that carries the operation's label or annotation. One of that name with the same is this
+// operation's own, made by a request whose answer was lost or by a run that died: it is taken as it is. The stored
+// object is returned.
 func (w *writer) create(
 	ctx context.Context, step StepID, gvr schema.GroupVersionResource, object *unstructured.Unstructured,
 ) (*unstructured.Unstructured, error) {
@@ -89,8 +90,8 @@ func createOwn(
 	}
 }
 
-// sameOperation tells whether two objects were made by one operation: by the label, or, on what stays when it is over, by
-// the annotation.
+// sameOperation tells whether two objects were made by one operation: by the label, or, on what stays when it is over,
+// by the annotation.
 func sameOperation(a, b *unstructured.Unstructured) bool {
 	if of := b.GetLabels()[OperationLabel]; of != "" {
 		return a.GetLabels()[OperationLabel] == of

@@ -6,8 +6,9 @@ import (
 )
 
 // Most of a large image is PartitionRecords of partitions at rest. The quick way takes those from their bytes into the
-// table, or into text, without a PartitionRecord between: lists that were seen lately are found by their bytes. Whatever
-// is not exactly of that form, or in any way wrong, is left to the decoder, so that there is one judge of what is wrong.
+// table, or into text, without a PartitionRecord between: lists that were seen lately are found by their bytes.
+// Whatever is not exactly of that form, or in any way wrong, is left to the decoder, so that there is one judge of what
+// is wrong.
 
 // Offsets in the value of a PartitionRecord whose frame version, type and version take one byte each.
 const (
