@@ -11,8 +11,8 @@ import (
 	"github.com/kafkarecover/kafkarecover/pkg/kraft/metadata"
 )
 
-// oracle is testdata/records.txt: record values written by Kafka 4.3.1's own serialisers, each with the JSON that
-// Kafka's converters print for it, or with the error its deserialiser gives.
+// oracle is testdata/records.txt, which Records.java wrote: values of Kafka 4.3.1's own serialisers, each with the JSON
+// that Kafka's converters print for it, or with the error its deserialiser gives.
 func oracle(t testing.TB) (values [][]byte, texts []string) {
 	t.Helper()
 	f, err := os.Open("testdata/records.txt")

@@ -1,6 +1,6 @@
 // Writes a metadata log of less than 4 KiB with a record of every type that is not long, flips every bit of the records
 // and cuts each off at every length, behind a right CRC, and records what Kafka's own classes make of it. Run with
-// Kafka's jars (4.2.0 was used):
+// Kafka's jars (4.3.1 was used):
 //
 //   java -cp 'LIBS/*' Damage.java < records.txt > damaged.txt
 //
