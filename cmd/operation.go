@@ -72,6 +72,7 @@ func operationError(err error) error {
 		ended       *recovery.EndedError
 		held        *recovery.HeldError
 		notRepeated *recovery.NotRepeatedError
+		denied      *recovery.AccessError
 	)
 	switch {
 	case err == nil, errors.Is(err, context.Canceled):
@@ -80,6 +81,8 @@ func operationError(err error) error {
 		return exitcode.With(exitcode.NotFound, err)
 	case errors.As(err, &unusable), errors.As(err, &passed), errors.As(err, &ended), errors.As(err, &held):
 		return exitcode.With(exitcode.Refused, err)
+	case errors.As(err, &denied):
+		return exitcode.With(exitcode.Incomplete, err)
 	case errors.As(err, &notRepeated):
 		return exitcode.With(exitcode.Usage, err)
 	}

@@ -21,7 +21,9 @@ func TestTheRolesInTheDocumentationAreTheOnesThatAreReviewed(t *testing.T) {
 	t.Parallel()
 	for file, accesses := range map[string][]kube.Access{ // each under a name of its own: one must not replace another
 		"namespaced-role.yaml":       recovery.RestoreAccess("kafka", "v1"),
+		"cluster-clusterrole.yaml":   recovery.ClusterAccess(),
 		"operators-clusterrole.yaml": recovery.OperatorAccess(),
+		"operations-role.yaml":       slices.Concat(recovery.StatusAccess("kafka"), recovery.StopAccess("kafka", "v1")),
 		"quota-role.yaml":            recovery.QuotaAccess("kafka"),
 		"set-aside-role.yaml":        recovery.SetAsideAccess("kafka", "v1"),
 		"volumes-clusterrole.yaml":   recovery.VolumeAccess(),
@@ -50,7 +52,8 @@ func roleNames() map[string]string {
 	return map[string]string{
 		"namespaced-role.yaml": "kafkarecover", "quota-role.yaml": "kafkarecover-quota",
 		"volumes-clusterrole.yaml": "kafkarecover-volumes", "operators-clusterrole.yaml": "kafkarecover-operators",
-		"set-aside-role.yaml": "kafkarecover-set-aside",
+		"set-aside-role.yaml": "kafkarecover-set-aside", "cluster-clusterrole.yaml": "kafkarecover-cluster",
+		"operations-role.yaml": "kafkarecover-operations",
 	}
 }
 
@@ -69,7 +72,7 @@ func TestTheStatusSubresourceIsReviewedOnItsOwn(t *testing.T) {
 func TestNoRoleLetsAnythingOfValueBeDeleted(t *testing.T) {
 	t.Parallel()
 	all := slices.Concat(recovery.RestoreAccess("kafka", "v1"), recovery.VolumeAccess(), recovery.QuotaAccess("kafka"),
-		recovery.SetAsideAccess("kafka", "v1"))
+		recovery.SetAsideAccess("kafka", "v1"), recovery.StopAccess("kafka", "v1"), recovery.ClusterAccess())
 	for _, a := range all {
 		if a.Verb == "delete" && slices.Contains([]string{
 			"persistentvolumes", "persistentvolumeclaims", "kafkas", "kafkanodepools", "secrets",

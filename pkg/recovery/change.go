@@ -61,8 +61,10 @@ func (w *writer) create(
 	}
 	change := Change{Object: refOf(object), Verb: VerbCreate, Patch: body}
 	var stored *unstructured.Unstructured
-	err = w.do(ctx, step, change, func() (err error) {
-		stored, err = createOwn(ctx, w.kube, gvr, object)
+	err = w.change(ctx, step, &change, func() (err error) {
+		if stored, err = createOwn(ctx, w.kube, gvr, object); err == nil {
+			change.Object.UID = string(stored.GetUID())
+		}
 		return err
 	})
 	return stored, err
@@ -150,13 +152,18 @@ func inverseOf(patch, object map[string]any) map[string]any {
 
 // do journals change as an intent, makes it, and journals how it ended.
 func (w *writer) do(ctx context.Context, step StepID, change Change, act func() error) error {
+	return w.change(ctx, step, &change, act)
+}
+
+// change is do for an act that completes what is journaled of the object, such as the UID it was given.
+func (w *writer) change(ctx context.Context, step StepID, change *Change, act func() error) error {
 	if err := w.mayWrite(ctx); err != nil {
 		return err
 	}
 	if change.Object.Kind == "Secret" {
 		change.Before, change.Patch = nil, nil // safety contract, line 8
 	}
-	if err := w.journal.Append(ctx, string(step), PhaseIntent, "", change); err != nil {
+	if err := w.journal.Append(ctx, string(step), PhaseIntent, "", *change); err != nil {
 		return fmt.Errorf("not done, because it could not be journaled: %w", err)
 	}
 	if err := act(); err != nil {
@@ -189,4 +196,9 @@ func refOf(u *unstructured.Unstructured) ObjectRef {
 		APIVersion: u.GetAPIVersion(), Kind: u.GetKind(), Namespace: u.GetNamespace(), Name: u.GetName(),
 		UID: string(u.GetUID()), ResourceVersion: u.GetResourceVersion(),
 	}
+}
+
+// isOwn tells whether an object says that this operation made it.
+func isOwn(u *unstructured.Unstructured, operation string) bool {
+	return u.GetLabels()[OperationLabel] == operation || u.GetAnnotations()[OperationAnnotation] == operation
 }

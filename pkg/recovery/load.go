@@ -130,8 +130,8 @@ func (r *Recorded) understand(namespace string) error {
 	switch {
 	case r.Began.Request == nil, r.Entries[0].Phase != PhaseBegin:
 		return refuse("its first entry does not say what was asked for")
-	case kafka.Kind != strimzi.KafkaKind || !objectNamed.MatchString(kafka.Name) || kafka.UID == "":
-		return refuse("it is about %s (uid %q), which is no Kafka resource", kafka, kafka.UID)
+	case kafka.Kind != strimzi.KafkaKind || !objectNamed.MatchString(kafka.Name):
+		return refuse("it is about %s, which is no Kafka resource", kafka)
 	case !objectNamed.MatchString(kafka.Namespace):
 		return refuse("%q is no namespace", kafka.Namespace)
 	case kafka.Namespace != r.Began.Request.Namespace || kafka.Name != r.Began.Request.Name:
@@ -155,7 +155,7 @@ func (r *Recorded) take(e *Entry, refuse func(string, ...any) error) error {
 	switch e.Phase {
 	case PhaseBegin, PhaseResume, PhaseUndo, PhaseStop:
 		r.Ended = nil
-		if b := e.Began; b != nil && (b.Operation != r.Operation || b.Kafka.UID != r.Began.Kafka.UID) {
+		if b := e.Began; b != nil && (b.Operation != r.Operation || r.otherKafka(b.Kafka.UID)) {
 			return refuse("entry %d is about operation %q and kafka uid %q", e.Seq, b.Operation, b.Kafka.UID)
 		}
 	case PhaseEnd:
@@ -169,7 +169,7 @@ func (r *Recorded) take(e *Entry, refuse func(string, ...any) error) error {
 		}
 		p := d.Plan
 		if p.Operation != r.Operation || p.Namespace != r.Began.Kafka.Namespace || p.Cluster != r.Began.Kafka.Name ||
-			p.KafkaUID != r.Began.Kafka.UID {
+			r.otherKafka(p.KafkaUID) {
 			return refuse("the plan of entry %d is of operation %q on kafka %q (uid %q)", e.Seq, p.Operation,
 				p.Namespace+"/"+p.Cluster, p.KafkaUID)
 		}
@@ -185,6 +185,29 @@ func (r *Recorded) take(e *Entry, refuse func(string, ...any) error) error {
 		return refuse("entry %d is of the unknown phase %q", e.Seq, e.Phase)
 	}
 	return nil
+}
+
+// kafkaUID is the UID of the resource that the operation is about: the one that was found or, where there was none, the
+// one that the operation created. It is empty as long as that is not known.
+func (r *Recorded) kafkaUID() string {
+	if uid := r.Began.Kafka.UID; uid != "" {
+		return uid
+	}
+	uid := ""
+	for i := range r.Entries {
+		for _, c := range r.Entries[i].Changes {
+			if r.Entries[i].Phase == PhaseDone && c.Verb == VerbCreate && c.Object.Kind == strimzi.KafkaKind {
+				uid = c.Object.UID
+			}
+		}
+	}
+	return uid
+}
+
+// otherKafka tells whether a UID is that of another resource than the operation's.
+func (r *Recorded) otherKafka(uid string) bool {
+	own := r.kafkaUID()
+	return uid != "" && own != "" && uid != own
 }
 
 // bound refuses to act in another Kubernetes cluster than the one the journal is of.
@@ -247,7 +270,8 @@ func (r *Recorded) intentOf(at int, c *Change) *Change {
 			continue
 		}
 		for j := range e.Changes {
-			if o := &e.Changes[j]; o.Verb == c.Verb && o.Object == c.Object && o.Subresource == c.Subresource {
+			o := &e.Changes[j]
+			if o.Verb == c.Verb && o.Object.String() == c.Object.String() && o.Subresource == c.Subresource {
 				return o
 			}
 		}
@@ -279,7 +303,7 @@ func isApplied(ctx context.Context, k *kube.Client, began *Beginning, c *Change)
 	case VerbRename: // it is on the volume that it shows, and the step looks there
 		return same, nil
 	case VerbCreate:
-		return !gone && u.GetLabels()[OperationLabel] == began.Operation, nil
+		return !gone && isOwn(u, began.Operation), nil
 	}
 	return same && shows(u, written(c)), nil
 }

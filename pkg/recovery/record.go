@@ -41,6 +41,14 @@ func placeOf(ctx context.Context, k *kube.Client) (Place, error) {
 	return p, nil
 }
 
+// ClusterAccess is what telling one Kubernetes cluster from another needs. Without it, plans and journals are bound by
+// the UIDs of the objects alone.
+func ClusterAccess() []kube.Access {
+	return []kube.Access{{
+		Verb: "get", Resource: "namespaces", Name: "kube-system", For: "tell one Kubernetes cluster from another",
+	}}
+}
+
 // Beginning is what a run wrote into the journal when it began, or went on with, an operation.
 type Beginning struct {
 	Operation string `json:"operation"`
@@ -173,6 +181,8 @@ func (b Basis) Differences(now Basis) []string {
 	}
 	out = append(out, differences(b.Objects, now.Objects, func(was, is ObjectBasis) string {
 		switch {
+		case was.UID == "": // planned for, and created since
+			return ""
 		case was.UID != is.UID:
 			return fmt.Sprintf("was replaced: uid %s, was %s", is.UID, was.UID)
 		case was.Generation != is.Generation:
@@ -186,7 +196,7 @@ func (b Basis) Differences(now Basis) []string {
 	out = append(out, differences(prefixed("pvc/", b.Claims), prefixed("pvc/", now.Claims),
 		func(was, is ClaimBasis) string {
 			switch {
-			case was.UID != is.UID:
+			case was.UID != "" && was.UID != is.UID:
 				return fmt.Sprintf("was replaced: uid %s, was %s", is.UID, was.UID)
 			case was.Volume != is.Volume || was.VolumeUID != is.VolumeUID:
 				return fmt.Sprintf("is bound to %q (uid %s), was bound to %q (uid %s)", is.Volume, is.VolumeUID, was.Volume,

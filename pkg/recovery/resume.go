@@ -131,7 +131,7 @@ func (r *run) reopen(ctx context.Context, takeOver string) error {
 	if _, err := r.look(ctx); err != nil {
 		return err
 	}
-	if r.pause.uid != r.recorded.Began.Kafka.UID {
+	if r.recorded.otherKafka(r.pause.uid) {
 		return errReplaced
 	}
 	return r.continueJournal(ctx, PhaseResume, takeOver, &r.Request)

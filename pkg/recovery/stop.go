@@ -30,6 +30,26 @@ func StopAccess(namespace, version string) []kube.Access {
 	return all
 }
 
+// StatusAccess lists what telling of operations needs beside what a restore does.
+func StatusAccess(namespace string) []kube.Access {
+	return []kube.Access{{
+		Verb: "list", Group: "coordination.k8s.io", Resource: "leases", Namespace: namespace, For: "see which operations run",
+	}}
+}
+
+// reviewStop asks the API server for what halting needs, before anything is touched.
+func (r *run) reviewStop(ctx context.Context) error {
+	missing, err := r.Kube.Review(ctx, StopAccess(r.Namespace, r.pause.gvr.Version))
+	if err != nil || len(missing) == 0 {
+		return err
+	}
+	roles, err := kube.Roles(accessName(r.Namespace), missing)
+	if err != nil {
+		return err
+	}
+	return &AccessError{Missing: missing, Roles: roles}
+}
+
 // Stop halts the cluster of an operation: it pauses the resource and deletes the pod sets, again and again, until the
 // operator has shown that it pauses and no Kafka pod is left. Claims and volumes stay.
 func Stop(ctx context.Context, t Target, deps Deps) (*Reversal, error) {
@@ -39,6 +59,9 @@ func Stop(ctx context.Context, t Target, deps Deps) (*Reversal, error) {
 	}
 	if t.Timeout > 0 {
 		r.Timeout = t.Timeout
+	}
+	if err := r.reviewStop(ctx); err != nil {
+		return nil, err
 	}
 	out := &Reversal{
 		TypeMeta: output.Meta("Stop"), Operation: r.operation, Folder: r.recorded.Folder, Namespace: r.Namespace,

@@ -50,6 +50,9 @@ func Undo(ctx context.Context, t Target, deps Deps) (*Reversal, error) {
 	if err := r.refusePassed(ctx); err != nil {
 		return nil, err
 	}
+	if _, err := r.recorded.groups(); err != nil { // refused before anything is written, the journal included
+		return nil, err
+	}
 	if err = r.continueJournal(ctx, PhaseUndo, t.TakeOver, nil); err == nil {
 		err = r.undo(ctx, out)
 	}
@@ -68,7 +71,7 @@ func loadRun(ctx context.Context, t Target, deps Deps) (*run, error) {
 		result: &Result{}, write: &writer{kube: deps.Kube},
 	}
 	r.pause = &pauser{
-		writer: r.write, gvr: strimzi.KafkaGVR(version), namespace: r.Namespace, name: r.Name, uid: rec.Began.Kafka.UID,
+		writer: r.write, gvr: strimzi.KafkaGVR(version), namespace: r.Namespace, name: r.Name, uid: rec.kafkaUID(),
 		timeout: r.pauseTimeout(nil), say: func(text string) { r.Report.Waiting(StepStop, text) },
 	}
 	if r.place, err = placeOf(ctx, r.Kube); err != nil {
@@ -323,8 +326,8 @@ func (r *run) undoOnce(ctx context.Context, g *group) error {
 // undoCreate deletes what the operation created, where it is still the operation's.
 func (r *run) undoCreate(ctx context.Context, g *group, u *unstructured.Unstructured) error {
 	switch {
-	case u.GetLabels()[OperationLabel] != r.operation:
-		g.state, g.note = UndoLeft, "it does not carry the operation's label: "+whoWrote(u, []string{"metadata", "labels"})
+	case !isOwn(u, r.operation):
+		g.state, g.note = UndoLeft, "it does not carry the operation's mark: "+whoWrote(u, []string{"metadata", "labels"})
 		return nil
 	case !g.kind.created:
 		g.state, g.note = UndoLeft, "objects of this kind are not deleted"

@@ -12,7 +12,7 @@ import (
 )
 
 //go:embed report.html
-var page string //nolint:gochecknoglobals // an embedded file
+var page string
 
 // HTML renders the report as one page that loads nothing else.
 func (r *Report) HTML() ([]byte, error) {
@@ -40,7 +40,7 @@ func (r *Report) Markdown() []byte {
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
 	line("# Operation %s\n", md(r.Operation))
 	line("| | |\n|---|---|")
-	for _, row := range r.facts() {
+	for _, row := range append(r.end(), r.Facts()...) {
 		line("| %s | %s |", row[0], md(row[1]))
 	}
 	table := func(title string, columns []string, rows [][]string) {
@@ -77,16 +77,24 @@ func (r *Report) Markdown() []byte {
 	return b.Bytes()
 }
 
-func (r *Report) facts() [][2]string {
-	outcome := r.Outcome
-	if outcome == "" {
-		outcome = "not ended: the run is under way, or died"
+// end says how the operation ended.
+func (r *Report) end() [][2]string {
+	if r.Outcome == "" {
+		return [][2]string{{"outcome", "not ended: the run is under way, or died"}}
+	}
+	return [][2]string{{"outcome", r.Outcome}, {"reason", r.Reason}}
+}
+
+// Facts are what heads the report: a name and a text each, without those that are not known.
+func (r *Report) Facts() [][2]string {
+	id := r.ClusterID
+	if r.ClusterIDFrom != "" {
+		id += " (" + r.ClusterIDFrom + ")"
 	}
 	all := [][2]string{
-		{"outcome", outcome}, {"reason", r.Reason}, {"cluster", "kafka/" + r.Cluster + " in namespace " + r.Namespace},
-		{"cluster ID", strings.TrimSpace(r.ClusterID + " " + r.ClusterIDFrom)}, {"Kafka resource", r.KafkaUID},
-		{"API server", r.Server}, {"Kubernetes cluster", r.ServerID}, {"began", stamp(r.Began)},
-		{"last written", stamp(r.Last)}, {"asked for", strings.Join(r.Asked, " ")},
+		{"cluster", "kafka/" + r.Cluster + " in namespace " + r.Namespace}, {"cluster ID", id},
+		{"Kafka resource", r.KafkaUID}, {"API server", r.Server}, {"Kubernetes cluster", r.ServerID},
+		{"began", stamp(r.Began)}, {"last written", stamp(r.Last)}, {"asked for", strings.Join(r.Asked, " ")},
 		{"volumes", strings.Join(r.Volumes, ", ")},
 	}
 	var out [][2]string
@@ -97,9 +105,6 @@ func (r *Report) facts() [][2]string {
 	}
 	return out
 }
-
-// Facts are the report's head, for the page.
-func (r *Report) Facts() [][2]string { return r.facts() }
 
 func (r *Report) foundRows() [][]string {
 	var out [][]string

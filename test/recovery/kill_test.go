@@ -38,7 +38,9 @@ func (g *ground) kill(at recoverytest.When, before bool) (left, operation, died 
 	defer cancel()
 	k := &recoverytest.Killer{At: at, Before: before, State: g.state, Left: g.t.TempDir(), Cancel: cancel}
 	client := clientThrough(g.t, func(next http.RoundTripper) http.RoundTripper { k.Next = next; return k })
-	result, err := g.restoreIn(ctx, func(_ *recovery.Request, d *recovery.Deps) { d.Kube = client })
+	result, err := g.restoreIn(ctx, func(r *recovery.Request, d *recovery.Deps) {
+		d.Kube, r.Timeout = client, 3*time.Minute // several clusters start side by side
+	})
 	if k.Died() == "" && err != nil {
 		g.t.Fatalf("the run ended by itself: %v %+v", err, result)
 	}

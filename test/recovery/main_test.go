@@ -32,7 +32,11 @@ func run(m *testing.M) int {
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	ctx, cancel := context.WithTimeout(ctx, 15*time.Minute)
+	limit := 15 * time.Minute
+	if *tier == "full" {
+		limit = 2 * time.Hour // every line of the journal, twice
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	c, err := cluster.Open(cluster.Options{ID: sandboxID})
 	if err != nil {

@@ -33,8 +33,7 @@ func TestARunThatDiedIsGoneOnWithToTheSameEnd(t *testing.T) {
 			t.Parallel()
 			g := newGround(t, nil)
 			g.operator(nil)
-			g.kafka(nil)
-			g.eventually("pods to crash-loop", func() bool { return g.crashLooping() == 6 })
+			starts[[]string{"paused", "crash-looping"}[i/4]](g)
 			left, operation, died := g.kill(point.At, point.Before)
 			if died == "" {
 				t.Fatal("it must have died")

@@ -1,10 +1,12 @@
 package recovery_test
 
 import (
+	"context"
 	"strings"
 	"testing"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/kafkarecover/kafkarecover/pkg/exitcode"
 	"github.com/kafkarecover/kafkarecover/pkg/kube"
@@ -75,6 +77,14 @@ func TestARunThatDiedIsNotStoppedWithAClaimThatWouldGo(t *testing.T) {
 	g.eventually("pods to be there", func() bool { return len(g.pods()) == 6 })
 	name := "data-0-my-cluster-controller-3"
 	claims := g.typed.CoreV1().PersistentVolumeClaims(g.ns)
+	hold := []byte(`{"metadata":{"finalizers":["kubernetes.io/pvc-protection","test/hold"]}}`)
+	if _, err := claims.Patch(t.Context(), name, types.MergePatchType, hold, metav1.PatchOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_, _ = claims.Patch(context.Background(), name, types.MergePatchType, []byte(`{"metadata":{"finalizers":null}}`),
+			metav1.PatchOptions{})
+	})
 	if err := claims.Delete(t.Context(), name, metav1.DeleteOptions{}); err != nil {
 		t.Fatal(err)
 	}

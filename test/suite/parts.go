@@ -48,8 +48,8 @@ func allParts(tier string) []part {
 			name: "sandbox", dir: "test/sandbox", args: []string{"./..."}, cluster: true, timeout: 30 * time.Minute,
 		},
 		{
-			name: "recovery", dir: "test/recovery", args: []string{"./..."}, covers: true, cluster: true, verbose: true,
-			owns: "41", timeout: 30 * time.Minute,
+			name: "recovery", dir: "test/recovery", args: []string{"./...", "-tier", tier}, covers: true, cluster: true,
+			verbose: true, owns: "41", timeout: 30 * time.Minute,
 		},
 		{
 			name: "operator-cluster", dir: "test/operator", args: []string{"-tags", "cluster", "./..."}, cluster: true,
@@ -57,6 +57,11 @@ func allParts(tier string) []part {
 		},
 	}
 	if tier == tierFull {
+		for i := range parts {
+			if parts[i].name == "recovery" { // every line of the journal in turn is the last thing a run does
+				parts[i].timeout = 2 * time.Hour
+			}
+		}
 		for _, versions := range []string{"v1,v1beta2", "v1beta2"} {
 			parts = append(parts, part{
 				name: "operator-" + versions, dir: "test/operator", args: []string{"-tags", "cluster", "."},

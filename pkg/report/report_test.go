@@ -1,0 +1,98 @@
+package report_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/kafkarecover/kafkarecover/pkg/finding"
+	"github.com/kafkarecover/kafkarecover/pkg/recovery"
+	"github.com/kafkarecover/kafkarecover/pkg/report"
+)
+
+const hostile = "<img src=x onerror=alert(1)>|`\x1b[31m_x_"
+
+// recorded is an operation whose second run ended; the journal says hostile things where it can.
+func recorded() *recovery.Recorded {
+	at := time.Date(2026, 11, 24, 3, 15, 2, 0, time.UTC)
+	began := &recovery.Beginning{
+		Operation: "restore-20261124-031502-9f3a", Holder: "restore-20261124-031502-9f3a/5c1d02aa",
+		Place: recovery.Place{Server: "https://kube.example:6443", Context: "prod", User: "alice"},
+		Kafka: recovery.ObjectRef{Kind: "Kafka", Namespace: "kafka", Name: "my-cluster", UID: "uid-1"},
+		Request: &recovery.Request{
+			Namespace: "kafka", Name: "my-cluster", Accept: []finding.Lift{{Rule: "r", Subject: "pvc/a"}},
+		},
+	}
+	resumed := *began
+	resumed.User, resumed.Request = "bob", nil
+	change := recovery.Change{
+		Object: recovery.ObjectRef{Kind: "Kafka", Namespace: "kafka", Name: "my-cluster"}, Verb: recovery.VerbPatch,
+		Patch:  []byte(`{"metadata":{"resourceVersion":"7"},"status":{"clusterId":"new"}}`),
+		Before: map[string]any{"status": map[string]any{"clusterId": "old"}},
+	}
+	done := recovery.Change{Object: change.Object, Verb: change.Verb}
+	plan := &recovery.Plan{ClusterID: "new", Steps: []recovery.Step{
+		{ID: "cluster-id", Title: "write the ID", State: recovery.StepDone, Note: hostile, Seconds: 1.25},
+	}}
+	entries := []recovery.Entry{
+		{Phase: recovery.PhaseBegin, Began: began},
+		{Phase: recovery.PhaseDecide, Decided: &recovery.Decision{Plan: plan, Findings: []finding.Finding{
+			{Rule: "r", Severity: finding.Warning, Subject: "pvc/a", Message: hostile},
+		}}},
+		{Phase: recovery.PhaseIntent, Step: "cluster-id", Changes: []recovery.Change{change}},
+		{Phase: recovery.PhaseResume, Began: &resumed},
+		{Phase: recovery.PhaseIntent, Step: "cluster-id", Changes: []recovery.Change{change}},
+		{Phase: recovery.PhaseDone, Step: "cluster-id", Changes: []recovery.Change{done}},
+		{Phase: recovery.PhaseEnd, Ended: &recovery.Ending{
+			Outcome: recovery.OutcomeRestored, Reason: "as before", Checks: []recovery.Check{
+				{Name: "kafka ready", State: recovery.CheckPassed},
+			},
+		}},
+	}
+	for i := range entries {
+		entries[i].Seq, entries[i].Time = i+1, at.Add(time.Duration(i)*time.Minute)
+	}
+	return &recovery.Recorded{
+		Operation: began.Operation, Entries: entries, Began: began, Decision: entries[1].Decided, Ended: entries[6].Ended,
+	}
+}
+
+func TestAReportOfTwoRuns(t *testing.T) {
+	t.Parallel()
+	r := report.Of(recorded())
+	if len(r.Runs) != 2 || r.Runs[0].By != "alice" || r.Runs[0].Outcome != "" || r.Runs[1].By != "bob" ||
+		r.Runs[1].Outcome != "restored" || r.Outcome != "restored" {
+		t.Errorf("runs: %+v", r.Runs)
+	}
+	if len(r.Changes) != 2 || r.Changes[1].Result != "done" || !strings.HasPrefix(r.Changes[0].Result, "unknown") {
+		t.Errorf("the first run died in its change, the second made it: %+v", r.Changes)
+	}
+	if got := strings.Join(r.Changes[0].Fields, "\n"); got != `status.clusterId: "old" → "new"` {
+		t.Errorf("fields: %q", got)
+	}
+	if got := strings.Join(r.Asked, " "); got != "--accept r=pvc/a" {
+		t.Errorf("asked for: %q", got)
+	}
+}
+
+func TestHostileTextStaysText(t *testing.T) {
+	t.Parallel()
+	r := report.Of(recorded())
+	page, err := r.HTML()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for form, text := range map[string]string{"html": string(page), "md": string(r.Markdown())} {
+		for _, raw := range []string{"<img", "\x1b"} {
+			if strings.Contains(text, raw) {
+				t.Errorf("%s: %q is in it", form, raw)
+			}
+		}
+		if !strings.Contains(text, "onerror=alert(1)") {
+			t.Errorf("%s: what the journal says must be told", form)
+		}
+	}
+	if text := string(r.Markdown()); !strings.Contains(text, "&gt;\\|\\`") {
+		t.Errorf("a bar would end its cell:\n%s", text)
+	}
+}
