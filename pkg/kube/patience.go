@@ -13,8 +13,8 @@ import (
 // seconds, and gives up by itself after a minute (--request-timeout).
 const defaultPatience = 70 * time.Second
 
-// patience ends requests that are not answered: a connection through a dead load balancer hangs for a quarter of an hour
-// otherwise. Watches last, and have their own bounds.
+// patience ends requests that are not answered: a connection through a dead load balancer hangs for a quarter of an
+// hour otherwise. Watches last, and have their own bounds.
 type patience struct {
 	next  http.RoundTripper
 	limit time.Duration

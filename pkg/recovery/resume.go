@@ -166,8 +166,8 @@ func (r *run) continueJournal(ctx context.Context, phase Phase, takeOver string,
 	if err := journal.SetMirror(ctx, r.mirror); err != nil {
 		return err
 	}
-	return journal.add(ctx, Entry{Phase: phase, Began: r.beginning(req), Note: fmt.Sprintf("%s by %q on server %q context %q",
-		phase, r.place.User, r.place.Server, r.place.Context)})
+	note := fmt.Sprintf("%s by %q on server %q context %q", phase, r.place.User, r.place.Server, r.place.Context)
+	return journal.add(ctx, Entry{Phase: phase, Began: r.beginning(req), Note: note})
 }
 
 // goOn runs what is left of the operation.
@@ -225,8 +225,8 @@ func (r *run) watchOn(ctx context.Context) error {
 	return r.act(ctx, all[at+1:])
 }
 
-// asDecided compares the world with the one that an earlier run, or a saved plan, was confirmed for. Where it is another
-// the run ends, with the differences in its result.
+// asDecided compares the world with the one that an earlier run, or a saved plan, was confirmed for. Where it is
+// another the run ends, with the differences in its result.
 func (r *run) asDecided(_ context.Context) (bool, error) {
 	var differences []string
 	now := basisOf(r.place.ServerID, r.before)

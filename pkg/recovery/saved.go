@@ -13,8 +13,8 @@ import (
 	"github.com/kafkarecover/kafkarecover/pkg/output"
 )
 
-// SavedPlan is a plan as `plan -o yaml` writes it and `apply -f` takes it: what was asked for, the plan, and what it was
-// decided on.
+// SavedPlan is a plan as `plan -o yaml` writes it and `apply -f` takes it: what was asked for, the plan, and what it
+// was decided on.
 type SavedPlan struct {
 	output.TypeMeta
 	Request Request `json:"request"`

@@ -103,8 +103,8 @@ func (r *run) stop(ctx context.Context, out *Reversal) error {
 		return err
 	}
 	out.Outcome = OutcomeStopped
-	out.Reason = fmt.Sprintf("paused, as the operator has shown, and no Kafka pod is left; %d pod sets were deleted; claims "+
-		"and volumes stay", deleted)
+	out.Reason = fmt.Sprintf("paused, as the operator has shown, and no Kafka pod is left; %d pod sets were deleted; "+
+		"claims and volumes stay", deleted)
 	out.Next = append(out.Next, "to judge the volumes anew and start again: kafkarecover restore kafka/"+r.Name+" -n "+
 		r.Namespace)
 	return nil

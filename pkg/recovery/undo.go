@@ -33,8 +33,8 @@ func (e *PassedError) Error() string {
 }
 
 // Undo takes an operation back that has not passed its point of no return: it walks the journal backwards and puts back
-// what the operation wrote, on objects that are still as the operation left them. What somebody else has changed since is
-// left and named. Retain stays.
+// what the operation wrote, on objects that are still as the operation left them. What somebody else has changed since
+// is left and named. Retain stays.
 func Undo(ctx context.Context, t Target, deps Deps) (*Reversal, error) {
 	r, err := loadRun(ctx, t, deps)
 	if err != nil {
@@ -337,8 +337,8 @@ func (r *run) undoCreate(ctx context.Context, g *group, u *unstructured.Unstruct
 	return r.write.remove(ctx, StepUndo, g.kind.gvr, u)
 }
 
-// takeBack builds the patch that puts the group's fields back, and sets the group's state. It is nil where nothing is to
-// be written.
+// takeBack builds the patch that puts the group's fields back, and sets the group's state. It is nil where nothing is
+// to be written.
 func (g *group) takeBack(u *unstructured.Unstructured) ([]byte, error) {
 	body := map[string]any{}
 	var notes, left []string
@@ -396,7 +396,8 @@ func valueText(v any) string {
 	return string(text)
 }
 
-// whoWrote names the managers of a field, by managedFields, or where nobody has it (it was removed) those of the object.
+// whoWrote names the managers of a field, by managedFields, or where nobody has it (it was removed) those of the
+// object.
 func whoWrote(u *unstructured.Unstructured, path []string) string {
 	var owners, all []string
 	for _, m := range u.GetManagedFields() {

@@ -56,9 +56,10 @@ func (r *Report) Markdown() []byte {
 			line("| %s |", strings.Join(row, " | "))
 		}
 	}
-	table("Runs", []string{"what", "when", "by", "context", "ended", "outcome", "reason"}, rows(r.Runs, func(n Run) []string {
-		return []string{n.Kind, stamp(n.At), n.By, n.Context, stamp(n.Ended), n.Outcome, n.Reason}
-	}))
+	table("Runs", []string{"what", "when", "by", "context", "ended", "outcome", "reason"}, rows(r.Runs,
+		func(n Run) []string {
+			return []string{n.Kind, stamp(n.At), n.By, n.Context, stamp(n.Ended), n.Outcome, n.Reason}
+		}))
 	table("Found", []string{"rule", "severity", "subject", "what"}, r.foundRows())
 	table("Decided", []string{"step", "what", "state", "seconds", "note"}, r.stepRows())
 	table("Done", []string{"#", "when", "step", "change", "object", "fields", "result"}, rows(r.Changes,

@@ -1,4 +1,5 @@
-// Package report owns the account of an operation: what was found, decided and done, by whom and when, from its journal.
+// Package report owns the account of an operation: what was found, decided and done, by whom and when, from its
+// journal.
 package report
 
 import (

@@ -149,7 +149,8 @@ func TestGoingOnIsRefusedInAnotherWorld(t *testing.T) {
 			g := newGround(t, nil)
 			g.operator(nil)
 			g.kafka(map[string]string{pauseAnnotation: "true"})
-			left, operation, _ := g.kill(recoverytest.OfKind(recovery.StepClusterID, recovery.PhaseDone, strimzi.KafkaKind), false)
+			at := recoverytest.OfKind(recovery.StepClusterID, recovery.PhaseDone, strimzi.KafkaKind)
+			left, operation, _ := g.kill(at, false)
 			tc.change(g)
 			result, err := g.resume(left, operation, nil)
 			refused := result != nil && result.Code() == exitcode.Refused
