@@ -33,7 +33,7 @@ func TestCommandsSayWhatTheRunningClusterSaid(t *testing.T) {
 	t.Parallel()
 	for _, fixture := range []string{
 		volumes.SplitRoles, volumes.SplitRoles39, volumes.DualRole, volumes.SingleNode, volumes.EveryRecord,
-		volumes.OldVersions,
+		volumes.EveryRecord39, volumes.OldVersions,
 	} {
 		t.Run(fixture, func(t *testing.T) {
 			t.Parallel()

@@ -46,6 +46,8 @@ const (
 	// EveryRecord is Kafka 4.2.0, as SplitRoles: every kind of metadata record that a cluster can be made to write, the
 	// voters in the log, one of the controllers no voter any more.
 	EveryRecord = "every-record"
+	// EveryRecord39 is the same of Kafka 3.9.1, without a transaction cut short.
+	EveryRecord39 = "every-record-3.9"
 	// OldVersions is Kafka 3.9.1: node 0 of both roles, broker 1; the log begins at metadata version 3.3-IV0.
 	OldVersions = "old-versions"
 	// ZooKeeper is a broker of Kafka 3.9.1 with ZooKeeper: meta.properties of version 0, no metadata log.
@@ -54,7 +56,7 @@ const (
 
 // Names are all fixtures.
 func Names() []string {
-	return []string{SplitRoles, SplitRoles39, DualRole, SingleNode, EveryRecord, OldVersions, ZooKeeper}
+	return []string{SplitRoles, SplitRoles39, DualRole, SingleNode, EveryRecord, EveryRecord39, OldVersions, ZooKeeper}
 }
 
 // The parts of a manifest.
