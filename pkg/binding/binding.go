@@ -19,9 +19,9 @@ import (
 	"github.com/kafkarecover/kafkarecover/pkg/volume"
 )
 
-// boundByController tells Kubernetes' volume controller that it chose the binding itself and may undo it. On a volume
-// that was tied by hand it must not be.
-const boundByController = "pv.kubernetes.io/bound-by-controller"
+// ByControllerAnnotation tells Kubernetes' volume controller that it chose the binding itself and may undo it. On a
+// volume that was tied by hand it must not be.
+const ByControllerAnnotation = "pv.kubernetes.io/bound-by-controller"
 
 // fieldManager is sent with every write, so that managedFields tell who wrote.
 const fieldManager = "kafkarecover"
@@ -47,7 +47,7 @@ func TieOf(pv *unstructured.Unstructured) Tie {
 	if ref := object.Map(pv.Object, "spec", "claimRef"); ref != nil {
 		t.ClaimRef = ref
 	}
-	if by, found := pv.GetAnnotations()[boundByController]; found {
+	if by, found := pv.GetAnnotations()[ByControllerAnnotation]; found {
 		t.ByController = &by
 	}
 	return t
@@ -73,7 +73,7 @@ func (t Tie) Body() map[string]any {
 		by = *t.ByController
 	}
 	return map[string]any{
-		"metadata": map[string]any{"annotations": map[string]any{boundByController: by}},
+		"metadata": map[string]any{"annotations": map[string]any{ByControllerAnnotation: by}},
 		"spec":     map[string]any{"claimRef": ref},
 	}
 }

@@ -137,7 +137,7 @@ func (r *run) stepLock(ctx context.Context) (string, error) {
 }
 
 func (r *run) stepPause(ctx context.Context) (string, error) {
-	if _, err := r.pause.annotate(ctx, StepPause); err != nil {
+	if err := r.pause.annotate(ctx, StepPause); err != nil {
 		return "", err
 	}
 	if err := r.restartOperators(ctx); err != nil {

@@ -98,8 +98,8 @@ func sameOperation(a, b *unstructured.Unstructured) bool {
 	if of := b.GetLabels()[OperationLabel]; of != "" {
 		return a.GetLabels()[OperationLabel] == of
 	}
-	of := b.GetAnnotations()[OperationAnnotation]
-	return of != "" && a.GetAnnotations()[OperationAnnotation] == of
+	of := b.GetAnnotations()[CreatedAnnotation]
+	return of != "" && a.GetAnnotations()[CreatedAnnotation] == of
 }
 
 // remove deletes exactly this object, by its UID. One that is gone, or of which there is another by now, is no error.
@@ -200,5 +200,5 @@ func refOf(u *unstructured.Unstructured) ObjectRef {
 
 // isOwn tells whether an object says that this operation made it.
 func isOwn(u *unstructured.Unstructured, operation string) bool {
-	return u.GetLabels()[OperationLabel] == operation || u.GetAnnotations()[OperationAnnotation] == operation
+	return u.GetLabels()[OperationLabel] == operation || u.GetAnnotations()[CreatedAnnotation] == operation
 }

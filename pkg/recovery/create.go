@@ -75,7 +75,7 @@ func (r *run) claim(ctx context.Context, p placement.Placement) error {
 
 // provenance is put on what the operation makes and what stays: who made it, and that it is this operation's own.
 func (r *run) provenance() map[string]string {
-	return map[string]string{OperationAnnotation: r.operation}
+	return map[string]string{CreatedAnnotation: r.operation}
 }
 
 // stepResources creates what was declared, in the order in which nothing acts on less than all of it: Secrets before
@@ -133,7 +133,8 @@ func (r *run) resources() []created {
 		ids := r.nodeIDs(pool.GetName())
 		add(strimzi.NodePoolGVR(version), annotated(pool, strimzi.NextNodeIDsAnnotation, strimzi.FormatNodeIDs(ids)))
 	}
-	add(r.pause.gvr, annotated(d.WithoutEntityOperator(), strimzi.PauseAnnotation, "true"))
+	kafka := annotated(d.WithoutEntityOperator(), strimzi.PauseAnnotation, "true")
+	add(r.pause.gvr, annotated(kafka, OperationAnnotation, r.operation))
 	return out
 }
 
@@ -156,10 +157,9 @@ func annotated(o *unstructured.Unstructured, key, value string) *unstructured.Un
 	return out
 }
 
-// stamped says on an object which operation makes it. An annotation: labels of pools and of Kafka would be copied to
-// everything the operator makes.
+// stamped says on an object which operation makes it.
 func (r *run) stamped(o *unstructured.Unstructured) *unstructured.Unstructured {
-	return annotated(o, OperationAnnotation, r.operation)
+	return annotated(o, CreatedAnnotation, r.operation)
 }
 
 // createOne creates one declared object. One that is there already under its name is somebody else's, and stops the

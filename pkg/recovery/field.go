@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
+	"github.com/kafkarecover/kafkarecover/pkg/binding"
 	"github.com/kafkarecover/kafkarecover/pkg/kube"
 	"github.com/kafkarecover/kafkarecover/pkg/protect"
 	"github.com/kafkarecover/kafkarecover/pkg/strimzi"
@@ -102,32 +103,42 @@ func kinds(version string) map[string]kind {
 	const annotations = "metadata.annotations."
 	return map[string]kind{
 		strimzi.KafkaKind: {
-			gvr: strimzi.KafkaGVR(version), namespaced: true,
+			gvr: strimzi.KafkaGVR(version), namespaced: true, created: true,
 			back: []string{
 				annotations + strimzi.PauseAnnotation, annotations + OperationAnnotation, "status.clusterId",
 				"status.operatorLastSuccessfulVersion",
 			},
 		},
 		strimzi.NodePoolKind: {
-			gvr: strimzi.NodePoolGVR(version), namespaced: true,
+			gvr: strimzi.NodePoolGVR(version), namespaced: true, created: true,
 			back: []string{
 				annotations + strimzi.NextNodeIDsAnnotation, annotations + OperationAnnotation, "status.clusterId",
 				"status.nodeIds", "status.roles",
 			},
 		},
 		"PersistentVolume": {
-			gvr: kube.Volumes(), back: []string{annotations + OperationAnnotation},
+			gvr: kube.Volumes(),
+			// What a volume was tied to comes back after the claim it was tied to is gone: it is Released all the while.
+			back: []string{
+				annotations + OperationAnnotation, annotations + binding.ByControllerAnnotation, "spec.claimRef",
+			},
 			stays: map[string]string{
 				"spec.persistentVolumeReclaimPolicy":   "Retain stays; `kafkarecover unprotect` sets another policy",
 				annotations + protect.PolicyAnnotation: "what the policy was stays noted, for `kafkarecover unprotect`",
 			},
 		},
-		"PersistentVolumeClaim": {gvr: kube.Claims(), namespaced: true}, // a directory on its volume was renamed
+		claimKind:               {gvr: kube.Claims(), namespaced: true, created: true}, // or a directory on its volume was renamed
+		"Secret":                {gvr: kube.Secrets(), namespaced: true, created: true},
+		strimzi.UserKind:        {gvr: strimzi.UserGVR(version), namespaced: true, created: true},
+		strimzi.TopicKind:       {gvr: strimzi.TopicGVR(version), namespaced: true, created: true},
 		"ResourceQuota":         {gvr: kube.ResourceQuotas(), namespaced: true, created: true},
 		"Pod":                   {gvr: kube.Pods(), namespaced: true},
 		strimzi.PodSetKind:      {gvr: strimzi.PodSetGVR(version), namespaced: true},
 	}
 }
+
+// claimKind is the kind of a claim.
+const claimKind = "PersistentVolumeClaim"
 
 // kindOf returns the kind of an object in a journal, and refuses objects that no operation writes to.
 func kindOf(began *Beginning, o *ObjectRef) (kind, error) {

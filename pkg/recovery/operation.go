@@ -17,6 +17,9 @@ const (
 	OperationLabel = "kafkarecover.io/operation"
 	// OperationAnnotation is on the Kafka resource and on every volume while an operation holds them.
 	OperationAnnotation = protect.OperationAnnotation
+	// CreatedAnnotation says on what an operation made, and what stays when it is over, which operation made it. It is
+	// no label: those of Kafka and pools are copied to everything the operator makes.
+	CreatedAnnotation = "kafkarecover.io/created-by"
 	// ClusterLabel names the Kafka cluster an object belongs to.
 	ClusterLabel = "kafkarecover.io/cluster"
 	// ManagedByLabel, ManagedBy mark objects of this tool.

@@ -41,20 +41,21 @@ type pauser struct {
 	say func(text string)
 }
 
-// annotate sets the pause annotation, unless it is there. It returns the resource as it is now.
-func (p *pauser) annotate(ctx context.Context, step StepID) (*unstructured.Unstructured, error) {
+// annotate sets the pause annotation, unless it is there.
+func (p *pauser) annotate(ctx context.Context, step StepID) error {
 	u, err := p.get(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if kafka := strimzi.ParseKafka(u.Object); kafka.PauseAnnotated {
-		return u, nil
+		return nil
 	}
 	patch, err := strimzi.PausePatch("")
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return p.writer.patch(ctx, step, p.gvr, u, patch)
+	_, err = p.writer.patch(ctx, step, p.gvr, u, patch)
+	return err
 }
 
 // prove writes the marker and waits for a later status without it and with ReconciliationPaused: only the operator's

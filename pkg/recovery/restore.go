@@ -251,8 +251,8 @@ func (r *run) restore(ctx context.Context) error {
 		r.result.Outcome = OutcomePlanned
 		return r.dryRun(ctx)
 	}
-	if same, err := r.asDecided(ctx); !same || err != nil {
-		return err
+	if !r.asDecided() {
+		return nil
 	}
 	ok, err := r.Confirm(ctx, r.plan, r.before.Findings)
 	if err != nil {

@@ -227,7 +227,7 @@ func (r *run) watchOn(ctx context.Context) error {
 
 // asDecided compares the world with the one that an earlier run, or a saved plan, was confirmed for. Where it is
 // another the run ends, with the differences in its result.
-func (r *run) asDecided(_ context.Context) (bool, error) {
+func (r *run) asDecided() bool {
 	var differences []string
 	now := basisOf(r.place.ServerID, r.before)
 	if r.saved != nil {
@@ -242,7 +242,7 @@ func (r *run) asDecided(_ context.Context) (bool, error) {
 		}
 	}
 	if len(differences) == 0 {
-		return true, nil
+		return true
 	}
 	r.result.Outcome, r.result.Differences = OutcomeRefused, differences
 	r.result.Reason = fmt.Sprintf("the world is not the one that was planned for: %d differences, %s", len(differences),
@@ -251,7 +251,7 @@ func (r *run) asDecided(_ context.Context) (bool, error) {
 		r.result.Next = append(r.result.Next, fmt.Sprintf("to take back what was done: kafkarecover undo %s -n %s",
 			r.operation, r.Namespace), "then plan anew: kafkarecover restore kafka/"+r.Name+" -n "+r.Namespace)
 	}
-	return false, nil
+	return false
 }
 
 // decide journals what was confirmed, so that anybody can go on from here.

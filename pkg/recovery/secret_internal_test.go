@@ -25,7 +25,7 @@ func TestWhatIsInASecretIsNotJournaled(t *testing.T) {
 	secret := &unstructured.Unstructured{Object: map[string]any{
 		"apiVersion": "v1", "kind": "Secret", "data": map[string]any{"password": "aHVudGVyMg=="},
 		"metadata": map[string]any{
-			"namespace": "kafka", "name": "alice", "annotations": map[string]any{OperationAnnotation: "op"},
+			"namespace": "kafka", "name": "alice", "annotations": map[string]any{CreatedAnnotation: "op"},
 		},
 	}}
 	if _, err := w.create(t.Context(), StepResources, kube.Secrets(), secret); err != nil {

@@ -83,7 +83,7 @@ func (r *run) stop(ctx context.Context, out *Reversal) error {
 	if r.pause.timeout = r.pauseTimeout(seen.Cluster.Operators); r.Request.PauseTimeout > 0 {
 		r.pause.timeout = r.Request.PauseTimeout
 	}
-	if _, err := r.pause.annotate(ctx, StepStop); err != nil {
+	if err := r.pause.annotate(ctx, StepStop); err != nil {
 		return err
 	}
 	if err := r.retained(ctx); err != nil {

@@ -302,7 +302,8 @@ func (r *run) undoOnce(ctx context.Context, g *group) error {
 	case err != nil:
 		return err
 	case g.verb == VerbRename:
-		g.state, g.note = UndoNothing, "a directory on its volume was renamed aside; rename it back by hand where it is wanted"
+		g.state = UndoNothing
+		g.note = "a directory on its volume was renamed aside; rename it back by hand where it is wanted"
 		return nil
 	case g.verb == VerbDelete:
 		g.state, g.note = UndoNothing, "it was deleted and made again by its owner"
@@ -333,8 +334,35 @@ func (r *run) undoCreate(ctx context.Context, g *group, u *unstructured.Unstruct
 		g.state, g.note = UndoLeft, "objects of this kind are not deleted"
 		return nil
 	}
+	if g.object.Kind == claimKind {
+		if left, err := r.mayLetGo(ctx, u); left != "" || err != nil {
+			g.state, g.note = UndoLeft, left
+			return err
+		}
+	}
 	g.state, g.note, g.wrote = UndoDone, "deleted", true
 	return r.write.remove(ctx, StepUndo, g.kind.gvr, u)
+}
+
+// mayLetGo says why a claim must not be deleted: with any other policy than Retain its volume would go with it.
+func (r *run) mayLetGo(ctx context.Context, claim *unstructured.Unstructured) (left string, err error) {
+	name, _, _ := unstructured.NestedString(claim.Object, "spec", "volumeName")
+	if name == "" {
+		return "", nil
+	}
+	u, err := r.Kube.Get(ctx, kube.Volumes(), "", name)
+	if kube.IsNotFound(err) {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	policy, _, _ := unstructured.NestedString(u.Object, "spec", "persistentVolumeReclaimPolicy")
+	if policy == retainPolicy {
+		return "", nil
+	}
+	return fmt.Sprintf("its volume %q has the reclaim policy %q and would go with it; `kafkarecover protect pv/%s`", name,
+		policy, name), nil
 }
 
 // takeBack builds the patch that puts the group's fields back, and sets the group's state. It is nil where nothing is
@@ -412,7 +440,7 @@ func whoWrote(u *unstructured.Unstructured, path []string) string {
 			continue
 		}
 		var fields map[string]any
-		if json.Unmarshal(m.FieldsV1.Raw, &fields) == nil && manages(fields, path) {
+		if json.Unmarshal(m.FieldsV1.GetRawBytes(), &fields) == nil && manages(fields, path) {
 			owners = append(owners, who)
 		}
 	}

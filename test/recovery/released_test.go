@@ -215,6 +215,41 @@ func TestReleasedVolumesThatWereSwappedAreRefused(t *testing.T) {
 	}
 }
 
+func TestWhatWasMadeForReleasedVolumesIsTakenBack(t *testing.T) {
+	t.Parallel()
+	g := newGround(t, nil)
+	g.release()
+	before, ties := g.content(), g.ties()
+	ctx, interrupt := context.WithCancel(t.Context())
+	defer interrupt()
+	// No operator is there: the pause is never confirmed, and somebody gives up waiting.
+	g.mu.Lock()
+	g.hooks = map[recovery.StepID]func(){recovery.StepPause: func() {
+		g.eventually("everything to be made", func() bool { return g.status().PauseAnnotated })
+		interrupt()
+	}}
+	g.mu.Unlock()
+	result, err := g.restoreReleased(ctx, nil)
+	if !errors.Is(err, context.Canceled) || result.Outcome != recovery.OutcomeLeftPaused {
+		t.Fatal(err, told(result))
+	}
+	if cmp.Equal(g.ties(), ties) {
+		t.Fatal("nothing was bound yet: there is nothing to take back")
+	}
+	stop := g.phases()
+	undone, err := g.undo(g.state, result.Operation, nil)
+	if err != nil || undone.Outcome != recovery.OutcomeUndone {
+		t.Fatalf("%v %+v", err, undone)
+	}
+	g.eventually("volumes to be as they were", func() bool { return cmp.Equal(g.ties(), ties) })
+	if diff := cmp.Diff(before, g.content()); diff != "" {
+		t.Errorf("not as it was before:\n%s", diff)
+	}
+	if got := stop(); slices.Contains(got, "Available") {
+		t.Errorf("a volume was Available on the way, where any other claim could take it: %v", got)
+	}
+}
+
 // told is what a result says, in a few lines.
 func told(r *recovery.Result) string {
 	text := fmt.Sprintf("%s: %s", r.Outcome, r.Reason)

@@ -47,7 +47,7 @@ func (g *ground) content() map[string]string {
 			for _, f := range [][]string{
 				{"metadata", "resourceVersion"}, {"metadata", "managedFields"}, {"status", "conditions"},
 				{"status", "observedGeneration"}, {"spec", "persistentVolumeReclaimPolicy"},
-				{"metadata", "annotations", "kafkarecover.io/reclaim-policy-before"},
+				{"metadata", "annotations", "kafkarecover.io/reclaim-policy-before"}, {"status", "lastPhaseTransitionTime"},
 			} {
 				unstructured.RemoveNestedField(u.Object, f...)
 			}
