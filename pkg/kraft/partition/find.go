@@ -18,7 +18,7 @@ type Place struct {
 	// Path is the directory below the volume's root, slash-separated, as it is on the disk.
 	Path string
 	// Name is what the directory's name says. Its TopicID is that of partition.metadata, empty when that is missing or
-	// unreadable; its Bytes are those of all files in the directory.
+	// unreadable; its Bytes are those of the segments' .log files, which is what a copy without indexes has too.
 	Name logdir.Partition
 }
 
@@ -110,7 +110,7 @@ func (f *finder) partition(dir, base string) {
 		return
 	}
 	for _, e := range entries {
-		if info, err := e.Info(); err == nil && info.Mode().IsRegular() {
+		if info, err := e.Info(); err == nil && info.Mode().IsRegular() && strings.HasSuffix(e.Name(), ".log") {
 			name.Bytes += info.Size()
 		}
 		if e.Name() != logdir.PartitionMetadataFile {

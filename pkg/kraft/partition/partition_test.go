@@ -101,7 +101,7 @@ func TestFindListsThePartitionsOfAVolume(t *testing.T) {
 	}
 	want := []string{
 		"kafka-log1/__cluster_metadata-0 __cluster_metadata 0 current 0",
-		"kafka-log1/a-2 a 2 current 0", "kafka-log1/a-10 a 10 current 8",
+		"kafka-log1/a-2 a 2 current 0", "kafka-log1/a-10 a 10 current 0",
 		"kafka-log1/b-0.aaaa-delete b 0 delete 0", "kafka-log1/b-1 b 1 current 7", "kafka-log2/a-1 a 1 current 0",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
