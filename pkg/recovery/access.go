@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
 	"github.com/kafkarecover/kafkarecover/pkg/kube"
 	"github.com/kafkarecover/kafkarecover/pkg/strimzi"
 )
@@ -59,8 +61,8 @@ func VolumeAccess() []kube.Access {
 	return all
 }
 
-// CreateAccess lists what a restore needs besides where the resources and claims are gone: it makes them again, and
-// takes back what it made when it is undone.
+// CreateAccess lists what a restore needs besides where the resources and claims are gone: it makes them again. The only
+// objects it deletes are claims that borrowed a volume to read it.
 func CreateAccess(namespace, version string) []kube.Access {
 	var all []kube.Access
 	add := func(group, resource, why string, verbs ...string) {
@@ -71,19 +73,34 @@ func CreateAccess(namespace, version string) []kube.Access {
 	add("", "persistentvolumeclaims", "make the claims that are gone, and claims that borrow a volume to read it",
 		"watch", "create", "delete")
 	kafka := strimzi.KafkaGVR(version)
-	add(kafka.Group, kafka.Resource, "create the cluster that is gone", "create", "delete")
-	add(kafka.Group, strimzi.NodePoolGVR(version).Resource, "create the pools that are gone", "create", "delete")
-	add(kafka.Group, strimzi.TopicGVR(version).Resource, "create topics", "get", "create", "patch", "delete")
-	add(kafka.Group, strimzi.UserGVR(version).Resource, "create users", "get", "create", "delete")
+	add(kafka.Group, kafka.Resource, "create the cluster that is gone", "create")
+	add(kafka.Group, strimzi.NodePoolGVR(version).Resource, "create the pools that are gone", "create")
+	add(kafka.Group, strimzi.TopicGVR(version).Resource, "create topics", "get", "create", "patch")
+	add(kafka.Group, strimzi.UserGVR(version).Resource, "create users", "get", "create")
 	return append(all, kube.Access{Verb: "watch", Resource: "persistentvolumes", For: "see volumes bound"})
 }
 
 // SecretAccess is what creating the Secrets that were given needs.
 func SecretAccess(namespace string) []kube.Access {
 	var all []kube.Access
-	for _, v := range []string{"get", "create", "delete"} {
+	for _, v := range []string{"get", "create"} {
 		all = append(all, kube.Access{
 			Verb: v, Resource: "secrets", Namespace: namespace, For: "create the Secrets that were given",
+		})
+	}
+	return all
+}
+
+// TakeBackAccess is what undoing a restore that created resources needs besides.
+func TakeBackAccess(namespace, version string) []kube.Access {
+	var all []kube.Access
+	for _, gvr := range []schema.GroupVersionResource{
+		strimzi.KafkaGVR(version), strimzi.NodePoolGVR(version), strimzi.TopicGVR(version), strimzi.UserGVR(version),
+		kube.Secrets(),
+	} {
+		all = append(all, kube.Access{
+			Verb: "delete", Group: gvr.Group, Resource: gvr.Resource, Namespace: namespace,
+			For: "take back what a restore created, before it was un-paused",
 		})
 	}
 	return all

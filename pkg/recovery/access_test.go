@@ -25,8 +25,11 @@ func TestTheRolesInTheDocumentationAreTheOnesThatAreReviewed(t *testing.T) {
 		"operators-clusterrole.yaml": recovery.OperatorAccess(),
 		"operations-role.yaml":       slices.Concat(recovery.StatusAccess("kafka"), recovery.StopAccess("kafka", "v1")),
 		"quota-role.yaml":            recovery.QuotaAccess("kafka"),
-		"set-aside-role.yaml":        recovery.SetAsideAccess("kafka", "v1"),
-		"volumes-clusterrole.yaml":   recovery.VolumeAccess(),
+		"volumes-alone-role.yaml": slices.Concat(recovery.CreateAccess("kafka", "v1"),
+			recovery.SecretAccess("kafka")),
+		"take-back-role.yaml":      recovery.TakeBackAccess("kafka", "v1"),
+		"set-aside-role.yaml":      recovery.SetAsideAccess("kafka", "v1"),
+		"volumes-clusterrole.yaml": recovery.VolumeAccess(),
 	} {
 		want, err := kube.Roles(roleNames()[file], accesses)
 		if err != nil {
@@ -53,7 +56,8 @@ func roleNames() map[string]string {
 		"namespaced-role.yaml": "kafkarecover", "quota-role.yaml": "kafkarecover-quota",
 		"volumes-clusterrole.yaml": "kafkarecover-volumes", "operators-clusterrole.yaml": "kafkarecover-operators",
 		"set-aside-role.yaml": "kafkarecover-set-aside", "cluster-clusterrole.yaml": "kafkarecover-cluster",
-		"operations-role.yaml": "kafkarecover-operations",
+		"operations-role.yaml": "kafkarecover-operations", "volumes-alone-role.yaml": "kafkarecover-volumes-alone",
+		"take-back-role.yaml": "kafkarecover-take-back",
 	}
 }
 
@@ -65,6 +69,17 @@ func TestTheStatusSubresourceIsReviewedOnItsOwn(t *testing.T) {
 			return a.Resource == resource && a.Subresource == "status" && a.Verb == "patch"
 		}) {
 			t.Errorf("patch %s/status is what a restore is about and must be reviewed", resource)
+		}
+	}
+}
+
+// Where resources are gone claims are made, and those that borrowed a volume go again; only taking back what a restore
+// created deletes resources, and has a role of its own.
+func TestRestoringFromVolumesAloneDeletesNothingButClaimsItMade(t *testing.T) {
+	t.Parallel()
+	for _, a := range slices.Concat(recovery.CreateAccess("kafka", "v1"), recovery.SecretAccess("kafka")) {
+		if a.Verb == "delete" && a.Resource != "persistentvolumeclaims" {
+			t.Errorf("%s is not needed to restore", a)
 		}
 	}
 }
