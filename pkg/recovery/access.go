@@ -61,8 +61,8 @@ func VolumeAccess() []kube.Access {
 	return all
 }
 
-// CreateAccess lists what a restore needs besides where the resources and claims are gone: it makes them again. The only
-// objects it deletes are claims that borrowed a volume to read it.
+// CreateAccess lists what a restore needs besides where the resources and claims are gone: it makes them again. The
+// only objects it deletes are claims that borrowed a volume to read it.
 func CreateAccess(namespace, version string) []kube.Access {
 	var all []kube.Access
 	add := func(group, resource, why string, verbs ...string) {

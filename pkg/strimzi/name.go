@@ -142,11 +142,12 @@ func leadingNumber(s string) (n int32, rest string, ok bool) {
 	if !found || head == "" || rest == "" || (len(head) > 1 && head[0] == '0') {
 		return 0, "", false
 	}
-	v, err := strconv.ParseInt(head, 10, 32)
-	if err != nil || v < 0 {
+	// Unsigned, for a sign is no part of a number in a claim's name: "+0" would be written again as "0".
+	v, err := strconv.ParseUint(head, 10, 31)
+	if err != nil {
 		return 0, "", false
 	}
-	return int32(v), rest, true
+	return int32(v), rest, true //nolint:gosec // 31 bits
 }
 
 // sortClaims sorts by cluster, pool, node and volume.
