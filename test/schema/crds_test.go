@@ -70,7 +70,7 @@ func TestWhatIsToBeFilledInIsRefused(t *testing.T) {
 		if err := c.schema.Validate(manifest); err != nil {
 			t.Fatalf("before: %v", err)
 		}
-		var within any = manifest["spec"]
+		within := manifest["spec"]
 		for _, step := range c.at[:len(c.at)-1] {
 			if list, isList := within.([]any); isList {
 				i, _ := strconv.Atoi(step)
