@@ -6,6 +6,7 @@ import (
 	"sort"
 
 	"github.com/kafkarecover/kafkarecover/pkg/kraft/logdir"
+	"github.com/kafkarecover/kafkarecover/pkg/placement"
 	"github.com/kafkarecover/kafkarecover/pkg/strimzi"
 	"github.com/kafkarecover/kafkarecover/pkg/volume"
 )
@@ -77,6 +78,19 @@ func baselineOf(clusterID string, volumes []volume.Volume, excluded map[string]b
 		slices.Sort(ids)
 	}
 	return b
+}
+
+// adopt takes the UIDs of claims that were planned and are made by now.
+func (b *baseline) adopt(now []volume.Volume) {
+	for i := range now {
+		c := now[i].Claim
+		if c == nil {
+			continue
+		}
+		if was, planned := b.claims[c.Name]; planned && was.uid == placement.Planned && was.volume == c.Volume {
+			b.claims[c.Name] = claimIdentity{uid: c.UID, volume: c.Volume}
+		}
+	}
 }
 
 func (b *baseline) addDir(claim string, dir *logdir.LogDir) {

@@ -33,9 +33,8 @@ func (r *run) stepClaims(ctx context.Context) (string, error) {
 	if err := group.Wait(); err != nil {
 		return "", err
 	}
-	r.base = baselineOf(r.plan.ClusterID, r.before.Volumes, r.excluded)
-	r.base.formatted = formattedAnew(r.before.Volumes, r.decision.Accepted)
-	return fmt.Sprintf("%d claims, each bound to its volume", len(todo)), nil
+	r.base.adopt(r.before.Volumes)
+	return fmt.Sprintf("%d claims, each bound to its volume", len(todo)), r.journalDecision(ctx)
 }
 
 // missingClaims are the placements whose claim is not there yet.
@@ -102,7 +101,7 @@ func (r *run) stepResources(ctx context.Context) (string, error) {
 	}
 	r.before.Cluster, r.before.Planned = seen.Cluster, false
 	r.pause.uid, r.plan.KafkaUID = seen.Cluster.Kafka.UID, seen.Cluster.Kafka.UID
-	return fmt.Sprintf("%d resources, kafka/%s paused", made, r.Name), nil
+	return fmt.Sprintf("%d resources, kafka/%s paused", made, r.Name), r.journalDecision(ctx)
 }
 
 // created is one object to create, with the resource it is of.
@@ -138,8 +137,11 @@ func (r *run) resources() []created {
 	return out
 }
 
-// nodeIDs are the IDs of the volumes of a pool.
+// nodeIDs are the IDs of the volumes of a pool: as they were planned for, where an earlier run made the pool.
 func (r *run) nodeIDs(pool string) []int32 {
+	if r.recorded != nil && r.recorded.created() {
+		return r.recorded.Decision.Baseline.pools[pool]
+	}
 	if p := r.before.Cluster.Pool(pool); p != nil {
 		return p.Status.NodeIDs
 	}

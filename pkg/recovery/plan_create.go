@@ -22,6 +22,8 @@ const (
 type createPlan struct {
 	claims    []placement.Placement
 	resources []string
+	// made tells that an earlier run of the operation has made all of it.
+	made bool
 	// users are declared without their Secret.
 	users []string
 	// pools maps a pool to the node IDs of its volumes, in the order of names.
@@ -35,10 +37,11 @@ type createPlan struct {
 
 // createPlan says what will be made; nil where everything is there.
 func (r *run) createPlan() *createPlan {
-	if !r.before.Planned {
+	if !r.before.Planned && (r.recorded == nil || !r.recorded.created()) {
 		return nil
 	}
 	c := &createPlan{
+		made:   !r.before.Planned,
 		claims: r.missingClaims(), topics: len(r.Declared.Topics), entityOperator: r.Declared.EntityOperator(),
 		unknownUsers: r.unknownUsers(),
 	}
@@ -52,7 +55,7 @@ func (r *run) createPlan() *createPlan {
 	}
 	for _, p := range r.before.Cluster.Pools {
 		c.pools = append(c.pools, fmt.Sprintf("kafkanodepool/%s: nodeIds %s, roles %s", p.Name,
-			strimzi.FormatNodeIDs(p.Status.NodeIDs), strings.Join(p.Roles, ", ")))
+			strimzi.FormatNodeIDs(r.nodeIDs(p.Name)), strings.Join(p.Roles, ", ")))
 	}
 	return c
 }
@@ -76,6 +79,7 @@ func createSteps(in planInput) []Step {
 	if len(c.claims) == 0 {
 		claims.State, claims.Note = StepSkipped, "every claim is there"
 	}
+	madeNote := "made by an earlier run"
 	resources := Step{
 		ID: StepResources, Title: "create what was declared, Kafka last and paused",
 		Check: "read back from the API server; Kafka carries " + strimzi.PauseAnnotation,
@@ -87,6 +91,10 @@ func createSteps(in planInput) []Step {
 	if len(c.users) > 0 {
 		resources.Risk = "not created, for without their Secrets they would get new passwords or certificates: kafkauser/" +
 			strings.Join(c.users, " kafkauser/")
+	}
+	if c.made {
+		claims.State, claims.Note = StepSkipped, madeNote
+		resources.State, resources.Note = StepSkipped, madeNote
 	}
 	return []Step{claims, resources}
 }

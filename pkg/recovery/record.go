@@ -13,6 +13,7 @@ import (
 	"github.com/kafkarecover/kafkarecover/pkg/finding"
 	"github.com/kafkarecover/kafkarecover/pkg/kraft/logdir"
 	"github.com/kafkarecover/kafkarecover/pkg/kube"
+	"github.com/kafkarecover/kafkarecover/pkg/placement"
 	"github.com/kafkarecover/kafkarecover/pkg/strimzi"
 	"github.com/kafkarecover/kafkarecover/pkg/volume"
 )
@@ -125,6 +126,9 @@ func basisOf(serverID string, seen *Observation) Basis {
 		v := &seen.Volumes[i]
 		if v.Claim != nil {
 			claim := ClaimBasis{UID: v.Claim.UID, Volume: v.Claim.Volume}
+			if claim.UID == placement.Planned { // it has none yet
+				claim.UID = ""
+			}
 			if v.PV != nil {
 				claim.VolumeUID = v.PV.UID
 			}

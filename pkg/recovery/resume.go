@@ -91,6 +91,9 @@ func Resume(ctx context.Context, t Target, given Repeated, deps Deps) (*Result, 
 	if err := given.missing(rec.Began.Request); err != nil {
 		return nil, err
 	}
+	if rec.created() && given.Declared == nil {
+		return nil, &NotRepeatedError{Flags: []string{"--filename"}}
+	}
 	r := newRun(*rec.Began.Request, deps)
 	r.recorded, r.operation, r.DryRun, r.Declared = rec, rec.Operation, DryRunNone, given.Declared
 	r.result.Operation, r.result.Folder = rec.Operation, rec.Folder
@@ -258,12 +261,24 @@ func (r *run) asDecided() bool {
 func (r *run) decide(ctx context.Context) error {
 	if r.recorded != nil && r.recorded.Decision != nil {
 		r.base = r.recorded.Decision.Baseline
+		r.base.adopt(r.before.Volumes)
 		return r.write.journal.Append(ctx, "", PhaseNote, "confirmed again, as it was decided")
 	}
 	r.base = baselineOf(r.plan.ClusterID, r.before.Volumes, r.excluded)
 	r.base.formatted = formattedAnew(r.before.Volumes, r.decision.Accepted)
 	r.touched = true
+	return r.journalDecision(ctx)
+}
+
+// journalDecision writes down what was confirmed, and what the world is that it was decided on. It is written again
+// when things were made that the plan spoke of: they have UIDs from then on.
+func (r *run) journalDecision(ctx context.Context) error {
 	return r.write.journal.add(ctx, Entry{Phase: PhaseDecide, Decided: &Decision{
 		Plan: r.plan, Basis: basisOf(r.place.ServerID, r.before), Baseline: r.base, Findings: r.before.Findings,
 	}})
+}
+
+// created tells that the operation makes what was gone, from manifests that neither the journal nor a plan holds.
+func (r *Recorded) created() bool {
+	return r.Decision != nil && r.Decision.Plan != nil && r.Decision.Plan.step(StepResources) != nil
 }

@@ -215,24 +215,48 @@ func TestReleasedVolumesThatWereSwappedAreRefused(t *testing.T) {
 	}
 }
 
+// madeAndLeft runs a restore of Released volumes that is interrupted when everything was made and before the pause is
+// confirmed: no operator is there, and somebody gives up waiting.
+func (g *ground) madeAndLeft() *recovery.Result {
+	g.t.Helper()
+	ctx, interrupt := context.WithCancel(g.t.Context())
+	defer interrupt()
+	g.onStep(recovery.StepPause, func() {
+		g.eventually("everything to be made", func() bool { return g.status().PauseAnnotated })
+		interrupt()
+	})
+	result, err := g.restoreReleased(ctx, nil)
+	if !errors.Is(err, context.Canceled) || result.Outcome != recovery.OutcomeLeftPaused {
+		g.t.Fatal(err, told(result))
+	}
+	return result
+}
+
+func TestARestoreFromReleasedVolumesIsGoneOnWith(t *testing.T) {
+	t.Parallel()
+	g := newGround(t, nil)
+	g.release()
+	left := g.madeAndLeft()
+	g.operator(nil)
+	result, err := g.resume(g.state, left.Operation, func(
+		_ *recovery.Target, given *recovery.Repeated, _ *recovery.Deps,
+	) {
+		given.Declared = g.manifests()
+	})
+	if err != nil || result.Outcome != recovery.OutcomeRestored {
+		t.Fatal(err, told(result), result.Differences)
+	}
+	if got := g.status(); got.Status.ClusterID == nil || *got.Status.ClusterID != clusterID {
+		t.Errorf("cluster ID %v", got.Status.ClusterID)
+	}
+}
+
 func TestWhatWasMadeForReleasedVolumesIsTakenBack(t *testing.T) {
 	t.Parallel()
 	g := newGround(t, nil)
 	g.release()
 	before, ties := g.content(), g.ties()
-	ctx, interrupt := context.WithCancel(t.Context())
-	defer interrupt()
-	// No operator is there: the pause is never confirmed, and somebody gives up waiting.
-	g.mu.Lock()
-	g.hooks = map[recovery.StepID]func(){recovery.StepPause: func() {
-		g.eventually("everything to be made", func() bool { return g.status().PauseAnnotated })
-		interrupt()
-	}}
-	g.mu.Unlock()
-	result, err := g.restoreReleased(ctx, nil)
-	if !errors.Is(err, context.Canceled) || result.Outcome != recovery.OutcomeLeftPaused {
-		t.Fatal(err, told(result))
-	}
+	result := g.madeAndLeft()
 	if cmp.Equal(g.ties(), ties) {
 		t.Fatal("nothing was bound yet: there is nothing to take back")
 	}
