@@ -127,10 +127,13 @@ func kinds(version string) map[string]kind {
 				annotations + protect.PolicyAnnotation: "what the policy was stays noted, for `kafkarecover unprotect`",
 			},
 		},
-		claimKind:          {gvr: kube.Claims(), namespaced: true, created: true}, // or a directory on its volume was renamed
-		"Secret":           {gvr: kube.Secrets(), namespaced: true, created: true},
-		strimzi.UserKind:   {gvr: strimzi.UserGVR(version), namespaced: true, created: true},
-		strimzi.TopicKind:  {gvr: strimzi.TopicGVR(version), namespaced: true, created: true},
+		claimKind:        {gvr: kube.Claims(), namespaced: true, created: true}, // or a directory on its volume was renamed
+		"Secret":         {gvr: kube.Secrets(), namespaced: true, created: true},
+		strimzi.UserKind: {gvr: strimzi.UserGVR(version), namespaced: true, created: true},
+		strimzi.TopicKind: {
+			gvr: strimzi.TopicGVR(version), namespaced: true, created: true,
+			back: []string{annotations + strimzi.ManagedAnnotation},
+		},
 		"ResourceQuota":    {gvr: kube.ResourceQuotas(), namespaced: true, created: true},
 		"Pod":              {gvr: kube.Pods(), namespaced: true},
 		strimzi.PodSetKind: {gvr: strimzi.PodSetGVR(version), namespaced: true},

@@ -252,6 +252,9 @@ func (r *Recorded) group(seen, owner map[string]*group, e *Entry, c *Change) err
 	if err != nil {
 		return err
 	}
+	if c.Verb == VerbPatch && len(k.back) == 0 {
+		return &JournalError{Operation: r.Operation, Reason: fmt.Sprintf("no operation patches %s", &c.Object)}
+	}
 	object := strings.Join([]string{c.Object.Kind, c.Object.Namespace, c.Object.Name, c.Object.UID, c.Subresource}, "|")
 	at := func(key string) *group {
 		if seen[key] == nil {

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/kafkarecover/kafkarecover/pkg/report"
 )
@@ -34,6 +35,27 @@ type message struct {
 	SessionID string `json:"sessionId,omitempty"`
 }
 
+// profile is a folder for the browser's own files. Its child processes write there until they have seen that their
+// parent is gone, so it is removed more than once.
+func profile(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "kafkarecover-browser-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		for end := time.Now().Add(10 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+			if err := os.RemoveAll(dir); err == nil || time.Now().After(end) {
+				if err != nil {
+					t.Error(err)
+				}
+				return
+			}
+		}
+	})
+	return dir
+}
+
 func startBrowser(t *testing.T) *browser {
 	t.Helper()
 	var path string
@@ -55,7 +77,7 @@ func startBrowser(t *testing.T) *browser {
 		t.Fatal(err)
 	}
 	c := exec.CommandContext(t.Context(), path, "--headless", "--no-sandbox", "--disable-gpu", "--remote-debugging-pipe",
-		"--user-data-dir="+filepath.Join(t.TempDir(), "profile"))
+		"--user-data-dir="+profile(t))
 	c.ExtraFiles = []*os.File{theirIn, theirOut}
 	if err := c.Start(); err != nil {
 		t.Fatal(err)

@@ -58,6 +58,9 @@ func FolderDisks(root string) Disks {
 // or node's volume as kafka-storage does, and writes the pods' statuses. No broker runs, so nothing is in the volumes
 // but meta.properties, and the metadata volume is not looked after.
 type Simulated struct {
+	// Namespace is the one whose pods it plays; empty for all. Beside others on one cluster it must be one's own: two
+	// would play the same pod, and one of them write to disks that are about to be removed.
+	Namespace string
 	Client kubernetes.Interface
 	Disks  Disks
 	// StartDelay passes before a pod that may start is ready, BackOff between attempts of one that may not.
@@ -118,7 +121,7 @@ func (s *Simulated) Run(ctx context.Context) {
 
 func (s *Simulated) tick(ctx context.Context) {
 	selector := labels.Set{"strimzi.io/controller": "strimzipodset"}.String()
-	list, err := s.Client.CoreV1().Pods(metav1.NamespaceAll).List(ctx, metav1.ListOptions{LabelSelector: selector})
+	list, err := s.Client.CoreV1().Pods(s.Namespace).List(ctx, metav1.ListOptions{LabelSelector: selector})
 	if err != nil {
 		return
 	}

@@ -175,7 +175,7 @@ func (g *ground) operator(change func(*operator.Options)) {
 		Config: config, Namespaces: []string{g.ns}, KafkaImages: map[string]string{"4.2.0": kafkaImage},
 		OperationTimeout: 4 * time.Second, Interval: 2 * time.Second, LockTimeout: time.Second,
 		Nodes: &operator.Simulated{
-			Client: g.typed, Disks: operator.HostDisks(g.typed, func(p string) string { return p }),
+			Namespace: g.ns, Client: g.typed, Disks: operator.HostDisks(g.typed, func(p string) string { return p }),
 			BackOff: time.Second, StartDelay: 200 * time.Millisecond,
 		},
 	}
@@ -273,11 +273,17 @@ func (g *ground) restoreIn(
 	}
 	result, err := recovery.Restore(ctx, req, deps)
 	if result != nil {
-		if err := schema.CheckValue(result); err != nil {
-			g.t.Errorf("the result does not follow its schema: %v", err)
-		}
+		g.follows(result)
 	}
 	return result, err
+}
+
+// follows requires a result that follows the schema of its kind.
+func (g *ground) follows(result any) {
+	g.t.Helper()
+	if err := schema.CheckValue(result); err != nil {
+		g.t.Errorf("a %T does not follow its schema: %v", result, err)
+	}
 }
 
 func (g *ground) deps() recovery.Deps {

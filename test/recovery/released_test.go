@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -19,7 +20,9 @@ import (
 	"github.com/kafkarecover/kafkarecover/pkg/finding"
 	"github.com/kafkarecover/kafkarecover/pkg/kube"
 	"github.com/kafkarecover/kafkarecover/pkg/recovery"
+	"github.com/kafkarecover/kafkarecover/pkg/report"
 	"github.com/kafkarecover/kafkarecover/pkg/scan"
+	"github.com/kafkarecover/kafkarecover/pkg/status"
 	"github.com/kafkarecover/kafkarecover/pkg/strimzi"
 	"github.com/kafkarecover/kafkarecover/pkg/volume"
 )
@@ -236,7 +239,15 @@ func TestARestoreFromReleasedVolumesIsGoneOnWith(t *testing.T) {
 	t.Parallel()
 	g := newGround(t, nil)
 	g.release()
+	saved, _, err := recovery.MakePlan(t.Context(), recovery.Request{
+		Namespace: g.ns, Name: clusterName, Declared: g.manifests(), Accept: g.pendingDeletions(),
+	}, g.deps())
+	if err != nil {
+		t.Fatal(err)
+	}
+	g.follows(saved)
 	left := g.madeAndLeft()
+	g.tellsOf(left.Operation)
 	g.operator(nil)
 	result, err := g.resume(g.state, left.Operation, func(
 		_ *recovery.Target, given *recovery.Repeated, _ *recovery.Deps,
@@ -249,6 +260,21 @@ func TestARestoreFromReleasedVolumesIsGoneOnWith(t *testing.T) {
 	if got := g.status(); got.Status.ClusterID == nil || *got.Status.ClusterID != clusterID {
 		t.Errorf("cluster ID %v", got.Status.ClusterID)
 	}
+}
+
+// tellsOf requires that status and report of an operation follow their schemas.
+func (g *ground) tellsOf(operation string) {
+	g.t.Helper()
+	found, err := status.Find(g.t.Context(), g.client, time.Now(), g.state, g.ns, operation)
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	g.follows(found)
+	recorded, err := recovery.Load(g.t.Context(), g.client, g.state, g.ns, operation)
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	g.follows(report.Of(recorded))
 }
 
 func TestWhatWasMadeForReleasedVolumesIsTakenBack(t *testing.T) {

@@ -24,7 +24,11 @@ func (g *ground) stop(
 	if change != nil {
 		change(&target, &deps)
 	}
-	return recovery.Stop(g.t.Context(), target, deps)
+	stopped, err := recovery.Stop(g.t.Context(), target, deps)
+	if stopped != nil {
+		g.follows(stopped)
+	}
+	return stopped, err
 }
 
 // wantStopped halts the cluster and requires it to be paused without a Kafka pod, with every claim still there.

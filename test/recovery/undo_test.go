@@ -29,7 +29,11 @@ func (g *ground) undo(
 	if change != nil {
 		change(&target, &deps)
 	}
-	return recovery.Undo(g.t.Context(), target, deps)
+	undone, err := recovery.Undo(g.t.Context(), target, deps)
+	if undone != nil {
+		g.follows(undone)
+	}
+	return undone, err
 }
 
 // content is everything a restore may touch, as text by object, but for what an undo leaves on purpose (Retain), what

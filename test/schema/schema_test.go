@@ -74,9 +74,14 @@ func runs(t *testing.T) []run {
 	}
 }
 
-// onCluster are the kinds that only commands on a cluster print: test/recovery checks every result of a restore, and
-// commands on a stand-in for the API server are tried below.
-func onCluster() []string { return []string{"Leftovers", "Protection", "Restore", "Unprotection"} }
+// onCluster are the kinds that only commands on a cluster print: test/recovery checks every result of a restore, of
+// taking it back and of stopping, a plan, and what status and report tell of an operation; commands on a stand-in for
+// the API server are tried below.
+func onCluster() []string {
+	return []string{
+		"Leftovers", "Plan", "Protection", "Report", "Restore", "Status", "Stop", "Undo", "Unprotection",
+	}
+}
 
 func TestOutputsFollowTheirSchemas(t *testing.T) {
 	for _, r := range runs(t) {
