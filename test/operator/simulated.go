@@ -61,8 +61,8 @@ type Simulated struct {
 	// Namespace is the one whose pods it plays; empty for all. Beside others on one cluster it must be one's own: two
 	// would play the same pod, and one of them write to disks that are about to be removed.
 	Namespace string
-	Client kubernetes.Interface
-	Disks  Disks
+	Client    kubernetes.Interface
+	Disks     Disks
 	// StartDelay passes before a pod that may start is ready, BackOff between attempts of one that may not.
 	StartDelay, BackOff time.Duration
 	// Poll is how often pods are looked at; 100 ms when zero.
