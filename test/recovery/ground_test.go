@@ -104,17 +104,30 @@ func (g *ground) remove() {
 	}
 }
 
-// claim makes a volume over a folder, and the claim it is bound to.
+// claim makes a claim, and the volume over a folder that it is bound to: in this order and by UID, for which the volume
+// controller does not wait until it looks at everything again.
 func (g *ground) claim(name string, policy corev1.PersistentVolumeReclaimPolicy) {
 	g.t.Helper()
 	size := corev1.ResourceList{corev1.ResourceStorage: resource.MustParse("1Gi")}
 	class := "local"
+	volume := g.ns + "-" + name
+	claim := &corev1.PersistentVolumeClaim{
+		ObjectMeta: metav1.ObjectMeta{Namespace: g.ns, Name: name},
+		Spec: corev1.PersistentVolumeClaimSpec{
+			AccessModes: []corev1.PersistentVolumeAccessMode{corev1.ReadWriteOnce}, StorageClassName: &class,
+			Resources: corev1.VolumeResourceRequirements{Requests: size}, VolumeName: volume,
+		},
+	}
+	claim, err := g.typed.CoreV1().PersistentVolumeClaims(g.ns).Create(g.t.Context(), claim, metav1.CreateOptions{})
+	if err != nil {
+		g.t.Fatal(err)
+	}
 	pv := &corev1.PersistentVolume{
-		ObjectMeta: metav1.ObjectMeta{Name: g.ns + "-" + name, Labels: map[string]string{"ground": g.ns}},
+		ObjectMeta: metav1.ObjectMeta{Name: volume, Labels: map[string]string{"ground": g.ns}},
 		Spec: corev1.PersistentVolumeSpec{
 			Capacity: size, AccessModes: []corev1.PersistentVolumeAccessMode{corev1.ReadWriteOnce},
 			PersistentVolumeReclaimPolicy: policy, StorageClassName: class,
-			ClaimRef: &corev1.ObjectReference{Namespace: g.ns, Name: name},
+			ClaimRef: &corev1.ObjectReference{Namespace: g.ns, Name: name, UID: claim.UID},
 			PersistentVolumeSource: corev1.PersistentVolumeSource{
 				Local: &corev1.LocalVolumeSource{Path: filepath.Join(g.disks, name)},
 			},
@@ -126,17 +139,6 @@ func (g *ground) claim(name string, policy corev1.PersistentVolumeReclaimPolicy)
 		},
 	}
 	if _, err := g.typed.CoreV1().PersistentVolumes().Create(g.t.Context(), pv, metav1.CreateOptions{}); err != nil {
-		g.t.Fatal(err)
-	}
-	claim := &corev1.PersistentVolumeClaim{
-		ObjectMeta: metav1.ObjectMeta{Namespace: g.ns, Name: name},
-		Spec: corev1.PersistentVolumeClaimSpec{
-			AccessModes: []corev1.PersistentVolumeAccessMode{corev1.ReadWriteOnce}, StorageClassName: &class,
-			Resources: corev1.VolumeResourceRequirements{Requests: size}, VolumeName: pv.Name,
-		},
-	}
-	if _, err := g.typed.CoreV1().PersistentVolumeClaims(g.ns).Create(g.t.Context(), claim,
-		metav1.CreateOptions{}); err != nil {
 		g.t.Fatal(err)
 	}
 }

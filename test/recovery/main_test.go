@@ -32,7 +32,7 @@ func run(m *testing.M) int {
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	limit := 15 * time.Minute
+	limit := 28 * time.Minute
 	if *tier == "full" {
 		limit = 2 * time.Hour // every line of the journal, twice
 	}

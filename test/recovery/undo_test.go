@@ -37,7 +37,7 @@ func (g *ground) undo(
 }
 
 // content is everything a restore may touch, as text by object, but for what an undo leaves on purpose (Retain), what
-// the API server counts (versions, managed fields) and what the operator says of its own rounds (conditions).
+// the API server counts (versions, managed fields) and what the operator says of its own rounds.
 func (g *ground) content() map[string]string {
 	g.t.Helper()
 	out := map[string]string{}
@@ -50,8 +50,10 @@ func (g *ground) content() map[string]string {
 			u := &list.Items[i]
 			for _, f := range [][]string{
 				{"metadata", "resourceVersion"}, {"metadata", "managedFields"}, {"status", "conditions"},
-				{"status", "observedGeneration"}, {"spec", "persistentVolumeReclaimPolicy"},
-				{"metadata", "annotations", "kafkarecover.io/reclaim-policy-before"}, {"status", "lastPhaseTransitionTime"},
+				{"status", "observedGeneration"}, {"status", "clusterSecurity"}, {"status", "kafkaNodePools"},
+				{"status", "kafkaVersion"}, {"status", "kafkaMetadataVersion"}, {"status", "kafkaMetadataState"},
+				{"status", "lastPhaseTransitionTime"}, {"spec", "persistentVolumeReclaimPolicy"},
+				{"metadata", "annotations", "kafkarecover.io/reclaim-policy-before"},
 			} {
 				unstructured.RemoveNestedField(u.Object, f...)
 			}

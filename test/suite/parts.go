@@ -48,8 +48,9 @@ func allParts(tier string) []part {
 			name: "sandbox", dir: "test/sandbox", args: []string{"./..."}, cluster: true, timeout: 30 * time.Minute,
 		},
 		{
-			name: "recovery", dir: "test/recovery", args: []string{"./...", "-tier", tier}, covers: true, cluster: true,
-			verbose: true, owns: "41", timeout: 30 * time.Minute,
+			// Its tests wait more than they work: as many at a time as there are processors would leave those idle.
+			name: "recovery", dir: "test/recovery", args: []string{"-parallel", "4", "./...", "-tier", tier},
+			covers: true, cluster: true, verbose: true, owns: "41", timeout: 30 * time.Minute,
 		},
 		{
 			name: "operator-cluster", dir: "test/operator", args: []string{"-tags", "cluster", "./..."}, cluster: true,
