@@ -97,7 +97,8 @@ func (o *restoreOptions) addRequestFlags(cmd *cobra.Command) {
 	fs := cmd.Flags()
 	fs.StringVar(&o.cluster, "cluster", "", "`NAME` of the cluster, the form for scripts of kafka/NAME")
 	fs.StringVar(&o.clusterID, "cluster-id", "", "The cluster `ID` to write back, where the volumes do not agree on one")
-	fs.StringArrayVar(&o.exclude, "exclude", nil, "`CLAIM` to give up: what it held counts as lost; may be repeated")
+	fs.StringArrayVar(&o.exclude, "exclude", nil,
+		"`CLAIM` to give up, or pv/NAME: what it held counts as lost; may be repeated")
 	fs.StringArrayVar(&o.accept, "accept", nil, "Lift one rule for one subject, as `RULE=SUBJECT`; may be repeated")
 	fs.StringArrayVar(&o.setAside, "set-aside", nil,
 		"Rename a freshly formatted log directory, as `pvc/CLAIM:DIRECTORY`; may be repeated")

@@ -268,10 +268,7 @@ func lookError(err error) error {
 func (o *scanOptions) excluded(prefix string) map[string]bool {
 	out := map[string]bool{}
 	for _, name := range o.exclude {
-		if !strings.HasPrefix(name, "pv/") {
-			name = prefix + strings.TrimPrefix(name, prefix)
-		}
-		out[name] = true
+		out[volume.NameOf(prefix, name)] = true
 	}
 	return out
 }

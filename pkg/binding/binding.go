@@ -16,15 +16,13 @@ import (
 
 	"github.com/kafkarecover/kafkarecover/pkg/kube"
 	"github.com/kafkarecover/kafkarecover/pkg/object"
+	"github.com/kafkarecover/kafkarecover/pkg/protect"
 	"github.com/kafkarecover/kafkarecover/pkg/volume"
 )
 
 // ByControllerAnnotation tells Kubernetes' volume controller that it chose the binding itself and may undo it. On a
 // volume that was tied by hand it must not be.
 const ByControllerAnnotation = "pv.kubernetes.io/bound-by-controller"
-
-// fieldManager is sent with every write, so that managedFields tell who wrote.
-const fieldManager = "kafkarecover"
 
 // Claim names one claim, by UID: a claim that is made again under the same name is another one.
 type Claim struct {
@@ -121,8 +119,8 @@ func free(pv *volume.PersistentVolume) error {
 type Writer interface {
 	// Create stores a claim.
 	Create(ctx context.Context, claim *unstructured.Unstructured) (*unstructured.Unstructured, error)
-	// Tie sends the merge patch of a tie to exactly the version of the volume that is given; was is its tie before.
-	Tie(ctx context.Context, pv *unstructured.Unstructured, was, to Tie) error
+	// Tie sends the merge patch of a tie to exactly the version of the volume that is given.
+	Tie(ctx context.Context, pv *unstructured.Unstructured, to Tie) error
 	// Delete removes exactly this claim.
 	Delete(ctx context.Context, claim Claim) error
 }
@@ -136,10 +134,10 @@ func (p Plain) Create(ctx context.Context, claim *unstructured.Unstructured) (*u
 }
 
 // Tie implements Writer.
-func (p Plain) Tie(ctx context.Context, pv *unstructured.Unstructured, _, to Tie) error {
+func (p Plain) Tie(ctx context.Context, pv *unstructured.Unstructured, to Tie) error {
 	_, err := p.Kube.Patch(ctx, kube.Volumes(), "", pv.GetName(), kube.Patch{
 		Type: kube.MergePatch, Body: to.Body(), ResourceVersion: pv.GetResourceVersion(), UID: pv.GetUID(),
-		FieldManager: fieldManager,
+		FieldManager: protect.FieldManager,
 	})
 	return err
 }
@@ -172,7 +170,7 @@ func Bind(ctx context.Context, k *kube.Client, w Writer, pv *volume.PersistentVo
 		if err := free(&now); err != nil {
 			return err
 		}
-		err = w.Tie(ctx, u, TieOf(u), To(to))
+		err = w.Tie(ctx, u, To(to))
 		if err == nil {
 			return nil
 		}
@@ -226,7 +224,7 @@ func NewClaim(
 	claim := map[string]any{
 		"volumeName":       pv.Name,
 		"storageClassName": pv.StorageClass, // "" too: without it the default class would be filled in
-		"accessModes":      copyList(spec["accessModes"]),
+		"accessModes":      object.Get(object.Clone(spec), "accessModes"),
 		"resources":        map[string]any{"requests": map[string]any{"storage": pv.Capacity}},
 	}
 	for _, same := range []string{"volumeMode", "volumeAttributesClassName"} {
@@ -234,28 +232,13 @@ func NewClaim(
 			claim[same] = v
 		}
 	}
-	meta := map[string]any{"namespace": namespace, "name": name}
-	for key, m := range map[string]map[string]string{"labels": labels, "annotations": annotations} {
-		if len(m) > 0 {
-			meta[key] = toAny(m)
-		}
-	}
-	return &unstructured.Unstructured{Object: map[string]any{
-		"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": meta, "spec": claim,
+	out := &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": "v1", "kind": "PersistentVolumeClaim", "spec": claim,
+		"metadata": map[string]any{"namespace": namespace, "name": name},
 	}}
-}
-
-func toAny(m map[string]string) map[string]any {
-	out := make(map[string]any, len(m))
-	for k, v := range m {
-		out[k] = v
-	}
+	out.SetLabels(labels)
+	out.SetAnnotations(annotations)
 	return out
-}
-
-func copyList(list any) []any {
-	items, _ := list.([]any)
-	return slices.Clone(items)
 }
 
 // encode writes a tie as the value of an annotation.

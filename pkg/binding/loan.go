@@ -196,7 +196,7 @@ func untie(ctx context.Context, k *kube.Client, w Writer, name string, c Claim, 
 			return fmt.Errorf("give pv %q back: somebody set its reclaim policy to %q, with which it would be deleted now; "+
 				"`kafkarecover protect pv/%s`, then `kafkarecover cleanup`", name, pv.ReclaimPolicy, name)
 		}
-		err = w.Tie(ctx, u, TieOf(u), was)
+		err = w.Tie(ctx, u, was)
 		if err == nil {
 			return nil
 		}

@@ -135,6 +135,19 @@ func (c *Cluster) Secret(name string) *unstructured.Unstructured {
 	return c.Secrets[i]
 }
 
+// UsersBySecret tells apart the users whose Secret is declared too, and those that would get a new password or
+// certificate.
+func (c *Cluster) UsersBySecret() (with, without []*unstructured.Unstructured) {
+	for _, u := range c.Users {
+		if c.Secret(u.GetName()) != nil {
+			with = append(with, u)
+		} else {
+			without = append(without, u)
+		}
+	}
+	return with, without
+}
+
 // EntityOperator tells whether Kafka's manifest asks for an Entity Operator.
 func (c *Cluster) EntityOperator() bool { return object.Has(c.Kafka.Object, "spec", "entityOperator") }
 

@@ -140,18 +140,23 @@ func (r *run) reviewAccess(ctx context.Context) error {
 	if len(r.SetAside) > 0 {
 		needed = append(needed, SetAsideAccess(r.Namespace, r.before.Cluster.Version())...)
 	}
+	if err := r.require(ctx, needed); err != nil {
+		return err
+	}
+	return r.reviewQuota(ctx)
+}
+
+// require asks the API server for permissions. What is missing is listed with the Role that grants it.
+func (r *run) require(ctx context.Context, needed []kube.Access) error {
 	missing, err := r.Kube.Review(ctx, needed)
+	if err != nil || len(missing) == 0 {
+		return err
+	}
+	roles, err := kube.Roles(accessName(r.Namespace), missing)
 	if err != nil {
 		return err
 	}
-	if len(missing) > 0 {
-		roles, err := kube.Roles(accessName(r.Namespace), missing)
-		if err != nil {
-			return err
-		}
-		return &AccessError{Missing: missing, Roles: roles}
-	}
-	return r.reviewQuota(ctx)
+	return &AccessError{Missing: missing, Roles: roles}
 }
 
 // reviewQuota decides whether the guard on claims can be raised, and counts the claims it will allow.

@@ -94,9 +94,13 @@ func (r *run) afterFailure(id StepID, err error) {
 		return
 	}
 	r.result.Outcome = OutcomeLeftPaused
+	stands := "is left paused"
+	if r.before.Planned {
+		stands = "is not created yet"
+	}
 	r.result.Next = append(r.result.Next,
-		fmt.Sprintf("kafka/%s is left paused and no Kafka pod was started by this run; to go on, once the reason is gone: "+
-			"kafkarecover resume %s -n %s", r.Name, r.operation, r.Namespace),
+		fmt.Sprintf("kafka/%s %s and no Kafka pod was started by this run; to go on, once the reason is gone: "+
+			"kafkarecover resume %s -n %s", r.Name, stands, r.operation, r.Namespace),
 		fmt.Sprintf("or give it up: kafkarecover undo %s -n %s", r.operation, r.Namespace))
 	r.result.Next = append(r.result.Next, r.afterAsides()...)
 	var notProven *NotProvenError
@@ -184,7 +188,7 @@ func (r *run) stepClusterID(ctx context.Context) (string, error) {
 	}
 	poolGVR := strimzi.NodePoolGVR(r.before.Cluster.Version())
 	for _, pool := range r.before.Cluster.Pools {
-		if err := r.writeID(ctx, func(ctx context.Context) error {
+		if err := r.atNewest(ctx, func(ctx context.Context) error {
 			u, err := r.Kube.Get(ctx, poolGVR, r.Namespace, pool.Name)
 			if err != nil {
 				return err
@@ -200,7 +204,7 @@ func (r *run) stepClusterID(ctx context.Context) (string, error) {
 			return "", fmt.Errorf("write the cluster ID into kafkanodepool %q: %w", pool.Name, err)
 		}
 	}
-	err := r.writeID(ctx, func(ctx context.Context) error {
+	err := r.atNewest(ctx, func(ctx context.Context) error {
 		u, err := r.pause.get(ctx)
 		if err != nil {
 			return err
@@ -219,8 +223,8 @@ func (r *run) stepClusterID(ctx context.Context) (string, error) {
 	return fmt.Sprintf("kafka/%s and %d pools", r.Name, len(r.before.Cluster.Pools)), nil
 }
 
-// writeID repeats a conditional write that met a newer version.
-func (r *run) writeID(ctx context.Context, write func(context.Context) error) error {
+// atNewest repeats a conditional write that met a newer version.
+func (r *run) atNewest(ctx context.Context, write func(context.Context) error) error {
 	for attempt := 1; ; attempt++ {
 		err := write(ctx)
 		if err == nil || !kube.IsConflict(err) || attempt == maxConflicts {

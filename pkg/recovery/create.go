@@ -21,6 +21,28 @@ import (
 // bindTimeout bounds the wait for one claim: nine were seen to be bound within two seconds.
 const bindTimeout = time.Minute
 
+// mayCreate refuses at once what would only come out when claims are made already: that there is no such namespace, or
+// that the manifests are of a version which is not served.
+func (r *run) mayCreate(ctx context.Context) error {
+	_, err := r.Kube.Get(ctx, kube.Namespaces(), "", r.Namespace)
+	switch {
+	case kube.IsNotFound(err):
+		return fmt.Errorf("namespace %q does not exist: make it again as it was, labels and quotas too, with its operator; "+
+			"then run this again", r.Namespace)
+	case err != nil && !kube.IsForbidden(err): // who may not look finds out when the lock is taken
+		return fmt.Errorf("look at namespace %q: %w", r.Namespace, err)
+	}
+	served, err := r.Kube.ServedVersions(ctx, strimzi.Group)
+	if err != nil {
+		return err
+	}
+	if version := r.before.Cluster.Version(); !slices.Contains(served, version) {
+		return fmt.Errorf("the manifests are of %s/%s, and this cluster serves %v: convert them first, or install the "+
+			"operator they were for", strimzi.Group, version, served)
+	}
+	return nil
+}
+
 // stepClaims makes the claims that the operator will look for and binds the volumes to them: the claim first, then one
 // write that ties the volume to it by UID. The operator takes a claim of the right name as it is (PvcReconciler.java).
 func (r *run) stepClaims(ctx context.Context) (string, error) {
@@ -48,14 +70,36 @@ func (r *run) missingClaims() []placement.Placement {
 	return out
 }
 
-func (r *run) claim(ctx context.Context, p placement.Placement) error {
+// placed is the volume of a placement, as it was judged.
+func (r *run) placed(p placement.Placement) (*volume.Volume, error) {
 	i := slices.IndexFunc(r.before.Volumes, func(v volume.Volume) bool { return v.Name == "pvc/"+p.Claim })
 	if i < 0 || r.before.Volumes[i].PV == nil {
-		return fmt.Errorf("make claim %q: its volume %q is not among those that were judged", p.Claim, p.Volume)
+		return nil, fmt.Errorf("make claim %q: its volume %q is not among those that were judged", p.Claim, p.Volume)
 	}
-	v := &r.before.Volumes[i]
+	return &r.before.Volumes[i], nil
+}
+
+// claimObject is the claim that is made for a placement. It says which operation made it.
+func (r *run) claimObject(p placement.Placement) (*unstructured.Unstructured, error) {
+	v, err := r.placed(p)
+	if err != nil {
+		return nil, err
+	}
+	made := map[string]string{CreatedAnnotation: r.operation}
+	return binding.NewClaim(v.PV, r.Namespace, p.Claim, nil, made), nil
+}
+
+func (r *run) claim(ctx context.Context, p placement.Placement) error {
+	v, err := r.placed(p)
+	if err != nil {
+		return err
+	}
+	object, err := r.claimObject(p)
+	if err != nil {
+		return err
+	}
 	lender := r.lender(StepClaims)
-	stored, err := lender.Create(ctx, binding.NewClaim(v.PV, r.Namespace, p.Claim, nil, r.provenance()))
+	stored, err := lender.Create(ctx, object)
 	if err != nil {
 		return fmt.Errorf("make claim %q: %w", p.Claim, err)
 	}
@@ -70,11 +114,6 @@ func (r *run) claim(ctx context.Context, p placement.Placement) error {
 	}
 	v.Claim.UID, v.PV.ClaimUID = string(claim.UID), string(claim.UID) // each goroutine has its own volume
 	return nil
-}
-
-// provenance is put on what the operation makes and what stays: who made it, and that it is this operation's own.
-func (r *run) provenance() map[string]string {
-	return map[string]string{CreatedAnnotation: r.operation}
 }
 
 // stepResources creates what was declared, in the order in which nothing acts on less than all of it: Secrets before
@@ -120,11 +159,8 @@ func (r *run) resources() []created {
 		}
 	}
 	add(kube.Secrets(), d.Secrets...)
-	for _, user := range d.Users {
-		if d.Secret(user.GetName()) != nil {
-			add(strimzi.UserGVR(version), user)
-		}
-	}
+	users, _ := d.UsersBySecret()
+	add(strimzi.UserGVR(version), users...)
 	for _, topic := range d.Topics {
 		add(strimzi.TopicGVR(version), annotated(topic, strimzi.ManagedAnnotation, "false"))
 	}
@@ -180,7 +216,7 @@ func (r *run) stepNodeIDs(ctx context.Context) (string, error) {
 	for i := range r.before.Cluster.Pools {
 		pool := &r.before.Cluster.Pools[i]
 		ids := r.base.pools[pool.Name]
-		err := r.writeID(ctx, func(ctx context.Context) error {
+		err := r.atNewest(ctx, func(ctx context.Context) error {
 			u, err := r.Kube.Get(ctx, gvr, r.Namespace, pool.Name)
 			if err != nil {
 				return err

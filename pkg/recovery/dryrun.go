@@ -6,6 +6,10 @@ import (
 	"errors"
 	"fmt"
 
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/kafkarecover/kafkarecover/pkg/declared"
 	"github.com/kafkarecover/kafkarecover/pkg/kube"
 	"github.com/kafkarecover/kafkarecover/pkg/strimzi"
 )
@@ -16,6 +20,9 @@ func (r *run) dryRun(ctx context.Context) error {
 	r.result.Reason = "dry run: nothing was changed"
 	if r.DryRun != DryRunServer {
 		return nil
+	}
+	if r.before.Planned {
+		return r.dryRunCreates(ctx)
 	}
 	cluster := r.before.Cluster
 	u, err := r.pause.get(ctx)
@@ -54,6 +61,29 @@ func (r *run) dryRun(ctx context.Context) error {
 		}
 	}
 	r.result.Reason = "server dry run: the API server accepts every write; nothing was changed"
+	return errors.Join(errs...)
+}
+
+// dryRunCreates has the API server check what would be created: the claims and the declared resources. What is written
+// to them afterwards cannot be tried on what is not there.
+func (r *run) dryRunCreates(ctx context.Context) error {
+	var errs []error
+	try := func(gvr schema.GroupVersionResource, object *unstructured.Unstructured) {
+		if _, err := r.Kube.Create(ctx, gvr, object, true); err != nil {
+			errs = append(errs, fmt.Errorf("server dry run, create %s: %w", declared.Ref(object), err))
+		}
+	}
+	for _, p := range r.missingClaims() {
+		object, err := r.claimObject(p)
+		if err != nil {
+			return err
+		}
+		try(kube.Claims(), object)
+	}
+	for _, c := range r.resources() {
+		try(c.gvr, c.object)
+	}
+	r.result.Reason = "server dry run: the API server accepts what would be created; nothing was changed"
 	return errors.Join(errs...)
 }
 

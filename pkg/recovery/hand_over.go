@@ -26,7 +26,6 @@ func (r *run) stepTopics(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	gvr := strimzi.TopicGVR(r.before.Cluster.Version())
 	given, kept := 0, 0
 	for _, topic := range r.Declared.Topics {
 		differences := declared.TopicDifferences(topic, image)
@@ -37,8 +36,8 @@ func (r *run) stepTopics(ctx context.Context) (string, error) {
 				topic.GetName(), strings.Join(differences, "; "), strimzi.ManagedAnnotation))
 			continue
 		}
-		if err := r.manage(ctx, topic); err != nil {
-			return "", fmt.Errorf("give kafkatopic %q of %s to the Topic Operator: %w", topic.GetName(), gvr.Resource, err)
+		if err := r.atNewest(ctx, func(ctx context.Context) error { return r.manage(ctx, topic) }); err != nil {
+			return "", fmt.Errorf("give kafkatopic %q to the Topic Operator: %w", topic.GetName(), err)
 		}
 		given++
 	}
@@ -95,19 +94,8 @@ func (r *run) stepEntityOperator(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("read spec.entityOperator of the manifest: %w", err)
 	}
-	u, err := r.pause.get(ctx)
-	if err != nil {
-		return "", err
-	}
-	body, err := json.Marshal(map[string]any{
-		"metadata": map[string]any{"resourceVersion": u.GetResourceVersion()},
-		"spec":     map[string]any{"entityOperator": spec},
-	})
-	if err != nil {
-		return "", fmt.Errorf("build the patch of spec.entityOperator: %w", err)
-	}
-	if _, err := r.write.patch(ctx, StepEntityOperator, r.pause.gvr, u, strimzi.Patch{Body: body}); err != nil {
-		return "", err
+	if err := r.atNewest(ctx, func(ctx context.Context) error { return r.addEntityOperator(ctx, spec) }); err != nil {
+		return "", fmt.Errorf("add the Entity Operator to kafka %q: %w", r.Name, err)
 	}
 	_, err = r.Kube.WaitFor(ctx, kube.Wait{
 		Resource: r.pause.gvr, Namespace: r.Namespace, Name: r.Name, Timeout: r.Timeout, Flag: "--timeout",
@@ -125,14 +113,29 @@ func (r *run) stepEntityOperator(ctx context.Context) (string, error) {
 	return "", err
 }
 
+func (r *run) addEntityOperator(ctx context.Context, spec map[string]any) error {
+	u, err := r.pause.get(ctx)
+	if err != nil {
+		return err
+	}
+	body, err := json.Marshal(map[string]any{
+		"metadata": map[string]any{"resourceVersion": u.GetResourceVersion()},
+		"spec":     map[string]any{"entityOperator": spec},
+	})
+	if err != nil {
+		return fmt.Errorf("build the patch of spec.entityOperator: %w", err)
+	}
+	_, err = r.write.patch(ctx, StepEntityOperator, r.pause.gvr, u, strimzi.Patch{Body: body})
+	return err
+}
+
 // unknownUsers are the users of the metadata that no KafkaUser will be created for: the User Operator deletes them from
 // Kafka (KafkaUserOperator.java).
 func (r *run) unknownUsers() []string {
 	var known, out []string
-	for _, u := range r.Declared.Users {
-		if r.Declared.Secret(u.GetName()) != nil {
-			known = append(known, u.GetName())
-		}
+	created, _ := r.Declared.UsersBySecret()
+	for _, u := range created {
+		known = append(known, u.GetName())
 	}
 	for i := range r.before.Volumes {
 		image := r.before.Volumes[i].Image

@@ -32,7 +32,7 @@ func (l lender) Create(ctx context.Context, claim *unstructured.Unstructured) (*
 }
 
 // Tie implements binding.Writer.
-func (l lender) Tie(ctx context.Context, pv *unstructured.Unstructured, _, to binding.Tie) error {
+func (l lender) Tie(ctx context.Context, pv *unstructured.Unstructured, to binding.Tie) error {
 	body := to.Body()
 	meta, _ := body["metadata"].(map[string]any)
 	meta["resourceVersion"] = pv.GetResourceVersion()

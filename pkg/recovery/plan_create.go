@@ -48,10 +48,9 @@ func (r *run) createPlan() *createPlan {
 	for _, o := range r.resources() {
 		c.resources = append(c.resources, declared.Ref(o.object))
 	}
-	for _, u := range r.Declared.Users {
-		if r.Declared.Secret(u.GetName()) == nil {
-			c.users = append(c.users, u.GetName())
-		}
+	_, without := r.Declared.UsersBySecret()
+	for _, u := range without {
+		c.users = append(c.users, u.GetName())
 	}
 	for _, p := range r.before.Cluster.Pools {
 		c.pools = append(c.pools, fmt.Sprintf("kafkanodepool/%s: nodeIds %s, roles %s", p.Name,

@@ -50,12 +50,13 @@ func (r *run) retain(ctx context.Context) (retainOutcome, error) {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(writesAtOnce)
 	for _, pv := range todo {
-		group.Go(func() error { return r.retainOne(ctx, pv) })
+		group.Go(func() error { return r.retainOne(ctx, StepRetain, pv) })
 	}
 	return out, group.Wait()
 }
 
-func (r *run) retainOne(ctx context.Context, pv *volume.PersistentVolume) error {
+// retainOne sets Retain on one volume in the name of a step, and reads it back.
+func (r *run) retainOne(ctx context.Context, step StepID, pv *volume.PersistentVolume) error {
 	u, err := r.Kube.Get(ctx, kube.Volumes(), "", pv.Name)
 	if err != nil {
 		return fmt.Errorf("set Retain: %w", err)
@@ -64,7 +65,7 @@ func (r *run) retainOne(ctx context.Context, pv *volume.PersistentVolume) error 
 		return fmt.Errorf("set Retain: pv %q was replaced by another one since it was looked at", pv.Name)
 	}
 	_, err = protect.Retain(ctx, r.Kube, pv, func(ctx context.Context, body []byte) error {
-		_, err := r.write.patch(ctx, StepRetain, kube.Volumes(), u, strimzi.Patch{Body: body})
+		_, err := r.write.patch(ctx, step, kube.Volumes(), u, strimzi.Patch{Body: body})
 		return err
 	})
 	return err

@@ -5,13 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/kafkarecover/kafkarecover/pkg/finding"
 	"github.com/kafkarecover/kafkarecover/pkg/output"
 	"github.com/kafkarecover/kafkarecover/pkg/strimzi"
+	"github.com/kafkarecover/kafkarecover/pkg/volume"
 )
 
 // run is one restore under way.
@@ -76,8 +76,8 @@ func newRun(req Request, deps Deps) *run {
 			TypeMeta: output.Meta("Restore"), Namespace: req.Namespace, Cluster: req.Name, Outcome: OutcomeRefused,
 		},
 	}
-	for _, claim := range req.Exclude {
-		r.excluded["pvc/"+strings.TrimPrefix(claim, "pvc/")] = true
+	for _, name := range req.Exclude {
+		r.excluded[volume.NameOf("pvc/", name)] = true
 	}
 	return r
 }
@@ -107,6 +107,11 @@ func (r *run) look(ctx context.Context) (done bool, err error) {
 		return false, &NotFoundError{Namespace: r.Namespace, Name: r.Name, Volumes: len(seen.Volumes) + len(seen.Others)}
 	}
 	r.bind(seen)
+	if seen.Planned {
+		if err := r.mayCreate(ctx); err != nil {
+			return false, err
+		}
+	}
 	if err := r.reviewAccess(ctx); err != nil {
 		return false, err
 	}

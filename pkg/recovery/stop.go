@@ -10,7 +10,6 @@ import (
 
 	"github.com/kafkarecover/kafkarecover/pkg/kube"
 	"github.com/kafkarecover/kafkarecover/pkg/output"
-	"github.com/kafkarecover/kafkarecover/pkg/protect"
 	"github.com/kafkarecover/kafkarecover/pkg/strimzi"
 	"github.com/kafkarecover/kafkarecover/pkg/volume"
 )
@@ -37,19 +36,6 @@ func StatusAccess(namespace string) []kube.Access {
 	}}
 }
 
-// reviewStop asks the API server for what halting needs, before anything is touched.
-func (r *run) reviewStop(ctx context.Context) error {
-	missing, err := r.Kube.Review(ctx, StopAccess(r.Namespace, r.pause.gvr.Version))
-	if err != nil || len(missing) == 0 {
-		return err
-	}
-	roles, err := kube.Roles(accessName(r.Namespace), missing)
-	if err != nil {
-		return err
-	}
-	return &AccessError{Missing: missing, Roles: roles}
-}
-
 // Stop halts the cluster of an operation: it pauses the resource and deletes the pod sets, again and again, until the
 // operator has shown that it pauses and no Kafka pod is left. Claims and volumes stay.
 func Stop(ctx context.Context, t Target, deps Deps) (*Reversal, error) {
@@ -60,7 +46,7 @@ func Stop(ctx context.Context, t Target, deps Deps) (*Reversal, error) {
 	if t.Timeout > 0 {
 		r.Timeout = t.Timeout
 	}
-	if err := r.reviewStop(ctx); err != nil {
+	if err := r.require(ctx, StopAccess(r.Namespace, r.pause.gvr.Version)); err != nil {
 		return nil, err
 	}
 	out := &Reversal{
@@ -129,15 +115,7 @@ func (r *run) retained(ctx context.Context) error {
 		if pv == nil || pv.ReclaimPolicy == volume.PolicyRetain {
 			continue
 		}
-		u, err := r.Kube.Get(ctx, kube.Volumes(), "", pv.Name)
-		if err != nil {
-			return fmt.Errorf("set Retain: %w", err)
-		}
-		_, err = protect.Retain(ctx, r.Kube, pv, func(ctx context.Context, body []byte) error {
-			_, err := r.write.patch(ctx, StepStop, kube.Volumes(), u, strimzi.Patch{Body: body})
-			return err
-		})
-		if err != nil {
+		if err := r.retainOne(ctx, StepStop, pv); err != nil {
 			return err
 		}
 	}

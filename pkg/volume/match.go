@@ -104,6 +104,15 @@ func (v *Volume) BoundBothWays() bool {
 		pv.ClaimUID == c.UID && c.UID != "" && pv.ClaimName == c.Name && pv.ClaimNamespace == c.Namespace
 }
 
+// NameOf is the name of the volume that a person means: pv/NAME as it is, anything else with the prefix of where it was
+// looked for ("pvc/", "dir/"), whether the person gave that or not.
+func NameOf(prefix, text string) string {
+	if strings.HasPrefix(text, "pv/") {
+		return text
+	}
+	return prefix + strings.TrimPrefix(text, prefix)
+}
+
 // InUse tells whether a pod holds the claim.
 func (v *Volume) InUse() bool { return v.Claim != nil && len(v.Claim.UsedBy) > 0 }
 
