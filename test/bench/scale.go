@@ -108,9 +108,9 @@ func scalePage(sizes []scaled) string {
 Snapshots of the same shape, each command in a process of its own. The floor is what no reader can do without: reading
 the file, its CRCs, and the frames of batches and records, in one goroutine. Its share is the floor's time divided by
 the command's; both commands use a second CPU where there is one. ` + "`records` and `ls`" + ` are the commands for a
-million partitions above. ` + "`records`" + ` streams, with a bounded number of pieces ahead: its memory grows until those
-are full, and no further; ` + "`ls`" + ` builds an image of the whole cluster. What each
-partition costs falls until the start of a process no longer counts.
+million partitions above. ` + "`records`" + ` streams, with a bounded number of pieces ahead: its memory grows until
+those are full, and no further; ` + "`ls`" + ` builds an image of the whole cluster. What each partition costs falls
+until the start of a process no longer counts.
 
 | partitions | file | floor | records | each | of floor | memory | ls | each | of floor | memory |
 |---|---|---|---|---|---|---|---|---|---|---|
