@@ -110,7 +110,7 @@ func TestOfflineCommandsOnATerminal(t *testing.T) {
 		"storage-info":        "storage info --dir " + single,
 		"volume-cat":          "volume cat --dir " + single + " kafka-log1/meta.properties",
 		"partition-ls-wide":   "partition ls -o wide --dir " + single,
-		"storage-info-wide":   "storage info -o wide --dir " + single,
+		"storage-info-wide":   "storage info -o wide " + single,
 		"metadata-man":        "metadata man ls",
 		"metadata-tree-local": "metadata find " + snapshotFile + " image/features",
 	} {

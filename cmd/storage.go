@@ -40,13 +40,12 @@ func newStorageInfoCmd(f *Factory) *cobra.Command {
 	o := &storageInfoOptions{factory: f}
 	format := output.NewValue()
 	cmd := &cobra.Command{
-		Use:   "info",
+		Use:   "info [PATH…]",
 		Short: "Say how the log directories of volumes are formatted, and what is wrong",
 		Long: "Say how the log directories of all volumes are formatted: cluster ID, node ID, directory ID. They are held\n" +
-			"against each other as Kafka does when it starts. --dir also takes pvc/NAME and kafka/NAME. The exit code\n" +
-			"is 3 when something is wrong.",
-		Example: "kafkarecover storage info --dir /mnt/volumes",
-		Args:    cobra.NoArgs,
+			"against each other as Kafka does when it starts. A PATH is as with --dir; both also take pvc/NAME and\n" +
+			"kafka/NAME. The exit code is 3 when something is wrong.",
+		Example: "kafkarecover storage info /mnt/volumes",
 		RunE:    f.do(o, format),
 	}
 	o.source.addFlags(cmd)
@@ -56,7 +55,8 @@ func newStorageInfoCmd(f *Factory) *cobra.Command {
 }
 
 // Complete implements action.
-func (o *storageInfoOptions) Complete(ctx context.Context, _ []string) error {
+func (o *storageInfoOptions) Complete(ctx context.Context, args []string) error {
+	o.source.dirs = append(o.source.dirs, args...)
 	if err := o.source.fetch(ctx, o.factory); err != nil {
 		return err
 	}
