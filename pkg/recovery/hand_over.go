@@ -8,6 +8,7 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -28,6 +29,10 @@ func (r *run) stepTopics(ctx context.Context) (string, error) {
 	}
 	given, kept := 0, 0
 	for _, topic := range r.Declared.Topics {
+		if topic.GetAnnotations()[strimzi.ManagedAnnotation] == "false" { // its manifest keeps it out
+			kept++
+			continue
+		}
 		differences := declared.TopicDifferences(topic, image)
 		if len(differences) > 0 {
 			kept++
@@ -44,18 +49,19 @@ func (r *run) stepTopics(ctx context.Context) (string, error) {
 	return fmt.Sprintf("%d given, %d kept out of its hands", given, kept), nil
 }
 
-// manage removes the annotation that keeps the Topic Operator away, unless the manifest has it.
+// manage takes back the annotation that keeps the Topic Operator away: it becomes what it is in the manifest.
 func (r *run) manage(ctx context.Context, topic *unstructured.Unstructured) error {
-	if _, own := topic.GetAnnotations()[strimzi.ManagedAnnotation]; own {
-		return nil
+	declaredAs := "null"
+	if own, has := topic.GetAnnotations()[strimzi.ManagedAnnotation]; has {
+		declaredAs = strconv.Quote(own)
 	}
 	gvr := strimzi.TopicGVR(r.before.Cluster.Version())
 	u, err := r.Kube.Get(ctx, gvr, r.Namespace, topic.GetName())
 	if err != nil {
 		return err
 	}
-	body := fmt.Sprintf(`{"metadata":{"resourceVersion":%q,"annotations":{%q:null}}}`, u.GetResourceVersion(),
-		strimzi.ManagedAnnotation)
+	body := fmt.Sprintf(`{"metadata":{"resourceVersion":%q,"annotations":{%q:%s}}}`, u.GetResourceVersion(),
+		strimzi.ManagedAnnotation, declaredAs)
 	_, err = r.write.patch(ctx, StepTopics, gvr, u, strimzi.Patch{Body: []byte(body)})
 	return err
 }
@@ -128,6 +134,22 @@ func (r *run) addEntityOperator(ctx context.Context, spec map[string]any) error 
 	_, err = r.write.patch(ctx, StepEntityOperator, r.pause.gvr, u, strimzi.Patch{Body: body})
 	return err
 }
+
+// heldBack says what of the manifests was not created, and what brings it in.
+func (r *run) heldBack() []string {
+	var out []string
+	if s := r.plan.step(StepResources); s != nil && s.Risk != "" {
+		out = append(out, s.Risk+"; apply them with their Secrets, or alone where new ones are wanted")
+	}
+	if s := r.plan.step(StepEntityOperator); s != nil && strings.HasPrefix(s.Note, entityOperatorLeftOut) {
+		out = append(out, fmt.Sprintf("the Entity Operator is %s; make their KafkaUsers, each with its Secret, then add "+
+			"spec.entityOperator to kafka/%s", s.Note, r.Name))
+	}
+	return out
+}
+
+// entityOperatorLeftOut begins the note of the step that is skipped for users' sake.
+const entityOperatorLeftOut = "left out: it would delete users that have no KafkaUser: "
 
 // unknownUsers are the users of the metadata that no KafkaUser will be created for: the User Operator deletes them from
 // Kafka (KafkaUserOperator.java).

@@ -11,6 +11,7 @@ import (
 
 // The steps of a restore whose resources or claims are gone, between the lock and the pause, and around them.
 const (
+	StepVolumes        StepID = "volumes" // before anything is read
 	StepClaims         StepID = "claims"
 	StepResources      StepID = "resources"
 	StepNodeIDs        StepID = "node-ids"
@@ -143,7 +144,7 @@ func afterSteps(in planInput) []Step {
 		entity.State, entity.Note = StepSkipped, "the manifest asks for none"
 	case len(c.unknownUsers) > 0:
 		entity.State = StepSkipped
-		entity.Note = "left out: it would delete users that have no KafkaUser: " + strings.Join(c.unknownUsers, ", ")
+		entity.Note = entityOperatorLeftOut + strings.Join(c.unknownUsers, ", ")
 	}
 	return []Step{topics, entity}
 }

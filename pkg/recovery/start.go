@@ -213,8 +213,9 @@ func pendingText(checks []Check) string {
 	return strings.Join(parts, "; ")
 }
 
-// stepRelease removes the guard; the rest goes with the end of the run.
+// stepRelease removes the guard; the rest goes with the end of the run. It says what is left to the person.
 func (r *run) stepRelease(ctx context.Context) (string, error) {
+	r.result.Next = append(r.result.Next, r.heldBack()...)
 	if r.quota != nil {
 		if err := r.quota.lower(ctx); err != nil {
 			return "", err
