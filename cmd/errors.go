@@ -81,7 +81,26 @@ type action interface {
 	Run(ctx context.Context) (any, error)
 }
 
-// do returns the RunE of a command: complete, validate, run, print.
+// finisher is an action that has something to wait for once its result is printed.
+type finisher interface {
+	// Finish is called whatever Run returned.
+	Finish(ctx context.Context) error
+}
+
+// finish waits for what o has left, and adds what went wrong with that to err.
+func finish(ctx context.Context, o action, err error) error {
+	f, ok := o.(finisher)
+	if !ok {
+		return err
+	}
+	late := f.Finish(ctx)
+	if err == nil || late == nil {
+		return errors.Join(err, late)
+	}
+	return exitcode.With(exitcode.Worst(exitcode.Of(err), exitcode.Of(late)), errors.Join(err, late))
+}
+
+// do returns the RunE of a command: complete, validate, run, print, finish.
 func (f *Factory) do(o action, format *output.Value) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
 		f.started = true
@@ -96,10 +115,10 @@ func (f *Factory) do(o action, format *output.Value) func(*cobra.Command, []stri
 		f.Progress().Close()
 		if result != nil {
 			if printErr := f.Print(format.Format, result); printErr != nil {
-				return errors.Join(err, printErr)
+				err = errors.Join(err, printErr)
 			}
 		}
-		return err
+		return finish(ctx, o, err)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -62,6 +63,7 @@ type scanOptions struct {
 
 	ignores []finding.Lift
 	before  *scan.Scan
+	removal scan.Removal
 }
 
 func newScanCmd(f *Factory) *cobra.Command {
@@ -240,6 +242,7 @@ func (o *scanOptions) kubernetes(ctx context.Context) (*scan.Scan, error) {
 	opts, settle := o.factory.lookOptions(operation, &o.read)
 	defer settle()
 	opts.Excluded, opts.Deep, opts.Released = o.excluded("pvc/"), o.deep, o.released
+	opts.Removal = &o.removal
 	result, err := scan.Kubernetes(ctx, client, scan.Targets{
 		Namespace: client.Namespace(), All: o.all, Clusters: o.clusters(), Claims: o.claims(),
 	}, o.factory.Now(), opts)
@@ -248,6 +251,18 @@ func (o *scanOptions) kubernetes(ctx context.Context) (*scan.Scan, error) {
 	}
 	return result, lookError(err)
 }
+
+// Finish implements finisher: the result is not held back while temporary pods end.
+func (o *scanOptions) Finish(ctx context.Context) error {
+	told := time.AfterFunc(removalPatience, func() {
+		o.factory.Progress().Infof("waiting until the temporary pods are gone")
+	})
+	defer told.Stop()
+	return lookError(o.removal.Wait(ctx))
+}
+
+// removalPatience is how long the end of temporary pods may take without a word.
+const removalPatience = 3 * time.Second
 
 // lookError gives what ended a look its exit code.
 func lookError(err error) error {

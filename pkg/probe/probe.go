@@ -73,6 +73,9 @@ type Request struct {
 	// TempDir is where large files are spooled, in a folder of their own that is removed afterwards; empty means the
 	// system's.
 	TempDir string
+	// Removal takes over the wait for the end of the pods, all of which were told to end when Read returns. The next Read
+	// of the operation comes after that wait: its pods have the same names. Nil has Read wait.
+	Removal *Removal
 	// Observe is told what happens; it may be called from several goroutines at once. It may be nil.
 	Observe func(Event)
 }

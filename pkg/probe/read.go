@@ -14,7 +14,8 @@ import (
 
 // Read mounts claims in temporary pods, as many in one pod as may share a node, and hands each that could be read to
 // use. A claim that cannot be mounted or read does not hold up the others: its Outcome says why. All pods are gone when
-// Read returns, also after ctx ended; what could not be removed is an error, as is a look at the claims that failed.
+// Read returns, also after ctx ended, unless the request has a Removal; what could not be removed is an error, as is a
+// look at the claims that failed.
 // Outcomes come in the order of the request's claims.
 func Read(ctx context.Context, c *kube.Client, req Request, use Use) ([]Outcome, error) {
 	req = req.withDefaults()
@@ -38,7 +39,12 @@ func Read(ctx context.Context, c *kube.Client, req Request, use Use) ([]Outcome,
 	for _, claim := range req.Claims {
 		outcomes = append(outcomes, r.outcomes[claim])
 	}
-	return outcomes, r.sweep(ctx, volumes, before)
+	sweep := func(ctx context.Context) error { return r.sweep(ctx, volumes, before) }
+	if req.Removal != nil {
+		req.Removal.add(sweep)
+		return outcomes, nil
+	}
+	return outcomes, sweep(ctx)
 }
 
 // attachedBefore returns the volumes that will be attached, and which of them are attached already.

@@ -136,8 +136,8 @@ func (r *claimReader) readRunning(ctx context.Context, running []probe.Running) 
 }
 
 // readInPods reads claims through temporary pods, those of pools with the same needs together. One after the other:
-// the pods of an operation share its name, and all are gone when one group has been read.
-func (r *claimReader) readInPods(ctx context.Context, claims []string) error {
+// the pods of an operation share its name, so that all are gone before the next group is read.
+func (r *claimReader) readInPods(ctx context.Context, claims []string) (err error) {
 	offers := imageOffers(r.opts.Image, r.cluster.Kafka, r.live)
 	image, err := probe.ChooseImage(ctx, r.client, offers, strimzi.IsKafkaImage)
 	if err != nil {
@@ -149,29 +149,54 @@ func (r *claimReader) readInPods(ctx context.Context, claims []string) error {
 	if err != nil {
 		return err
 	}
-	gone := r.opts.UnderWay(r.opts.Operation, r.cluster.Namespace)
+	removal := r.opts.Removal
+	if removal == nil {
+		removal = &Removal{}
+		defer func() { err = errors.Join(err, removal.Wait(ctx)) }()
+	}
 	for _, key := range order {
+		if err := removal.Wait(ctx); err != nil {
+			return err
+		}
 		g := groups[key]
 		g.needs.PullSecrets = merge(g.needs.PullSecrets, image.PullSecrets)
 		req := r.request(g.needs, image.Image)
-		req.Claims = g.claims
+		req.Claims, req.Removal = g.claims, &removal.pods
+		removal.underWay(r.opts.UnderWay(r.opts.Operation, r.cluster.Namespace))
 		outcomes, err := probe.Read(ctx, r.client, req, r.use(Pod))
 		for _, o := range outcomes {
 			r.settle(o, Pod)
 		}
-		if len(outcomes) == 0 && err != nil {
-			gone()
+		if err != nil {
 			return err
 		}
-		if err != nil { // what was under way stays announced
-			return &LeftBehindError{err}
-		}
 		if ctx.Err() != nil {
-			gone()
 			return context.Cause(ctx)
 		}
 	}
-	gone()
+	return nil
+}
+
+// Removal is the wait for the end of temporary pods, apart from the look that made them: what was seen can be told
+// meanwhile. The zero value is ready for use; one is for one look at a time.
+type Removal struct {
+	pods probe.Removal
+	gone []func()
+}
+
+func (r *Removal) underWay(gone func()) { r.gone = append(r.gone, gone) }
+
+// Wait returns once all pods are gone, also after ctx ended. The error is a LeftBehindError; what is left behind stays
+// announced as under way.
+func (r *Removal) Wait(ctx context.Context) error {
+	gone := r.gone
+	r.gone = nil
+	if err := r.pods.Wait(ctx); err != nil {
+		return &LeftBehindError{err}
+	}
+	for _, g := range gone {
+		g()
+	}
 	return nil
 }
 

@@ -71,6 +71,8 @@ type Options struct {
 	OnImage func(probe.ImageOffer)
 	// UnderWay is told that temporary pods are about to be made; what it returns is called once all of them are gone.
 	UnderWay func(operation, namespace string) (gone func())
+	// Removal takes over the wait for the end of temporary pods; nil has the look wait.
+	Removal *Removal
 	// Visit may be nil.
 	Visit Visit
 }

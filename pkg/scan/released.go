@@ -52,6 +52,12 @@ func (r *claimReader) readReleased(ctx context.Context) (err error) {
 func (r *claimReader) readBorrowed(ctx context.Context, loan *binding.Loan) error {
 	borrowed := *r
 	borrowed.volumes, borrowed.only, borrowed.visits = map[string]*volume.Volume{}, nil, nil
+	borrowed.opts.Removal = nil // nothing is given back while a pod has it
+	if r.opts.Removal != nil {
+		if err := r.opts.Removal.Wait(ctx); err != nil {
+			return err
+		}
+	}
 	var claims []string
 	for i := range r.cluster.Released {
 		v := &r.cluster.Released[i]

@@ -110,14 +110,34 @@ func (c comparison) pair(ctx context.Context, oursFirst bool) (mine, other sampl
 }
 
 // command is an act that runs a program with its output thrown away. Exit codes besides 0 that are fine are named.
-func command(allowed []int, args ...string) act {
+func command(allowed []int, args ...string) act { return commandTo(nil, allowed, args...) }
+
+// untilTold is command, measured until the last that is said on stdout and not until the program ends.
+func untilTold(allowed []int, args ...string) act { return commandTo(&lastWrite{}, allowed, args...) }
+
+// lastWrite keeps when something was last written.
+type lastWrite struct{ at time.Time }
+
+// Write implements io.Writer.
+func (l *lastWrite) Write(p []byte) (int, error) {
+	l.at = time.Now()
+	return len(p), nil
+}
+
+func commandTo(stdout *lastWrite, allowed []int, args ...string) act {
 	return func(ctx context.Context) (sample, error) {
 		cmd := exec.CommandContext(ctx, args[0], args[1:]...)
 		var said strings.Builder
-		cmd.Stderr = &said // stdout goes to /dev/null, with no pipe between
+		cmd.Stderr = &said
+		if stdout != nil { // otherwise it goes to /dev/null, with no pipe between
+			cmd.Stdout = stdout
+		}
 		started := time.Now()
 		err := cmd.Run()
 		s := sample{wall: time.Since(started)}
+		if stdout != nil {
+			s.wall = stdout.at.Sub(started)
+		}
 		var exit *exec.ExitError
 		if errors.As(err, &exit) && slices.Contains(allowed, exit.ExitCode()) {
 			err = nil
