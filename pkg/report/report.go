@@ -99,6 +99,12 @@ func asked(req *recovery.Request) []string {
 	if req.ClusterID != "" {
 		out = append(out, "--cluster-id "+req.ClusterID)
 	}
+	for _, d := range req.SetAside {
+		out = append(out, "--set-aside "+d.String())
+	}
+	if req.RestartOperator {
+		out = append(out, "--restart-operator")
+	}
 	return out
 }
 

@@ -21,6 +21,7 @@ func recorded() *recovery.Recorded {
 		Kafka: recovery.ObjectRef{Kind: "Kafka", Namespace: "kafka", Name: "my-cluster", UID: "uid-1"},
 		Request: &recovery.Request{
 			Namespace: "kafka", Name: "my-cluster", Accept: []finding.Lift{{Rule: "r", Subject: "pvc/a"}},
+			SetAside: []recovery.LogDirRef{{Claim: "b", Directory: "kafka-log7"}}, RestartOperator: true,
 		},
 	}
 	resumed := *began
@@ -70,7 +71,7 @@ func TestAReportOfTwoRuns(t *testing.T) {
 	if got := strings.Join(r.Changes[0].Fields, "\n"); got != `status.clusterId: "old" → "new"` {
 		t.Errorf("fields: %q", got)
 	}
-	if got := strings.Join(r.Asked, " "); got != "--accept r=pvc/a" {
+	if got := strings.Join(r.Asked, " "); got != "--accept r=pvc/a --set-aside pvc/b:kafka-log7 --restart-operator" {
 		t.Errorf("asked for: %q", got)
 	}
 }
