@@ -85,6 +85,7 @@ func (s *story) replaceable() (claim, node string) {
 	s.Helper()
 	result, err := theTool(s.T).Run(s.ctx, nil, "scan", "kafka/my-cluster", "--namespace", s.Namespace, "-o", "json")
 	s.must(err)
+	s.Logf("exit %d: %s", result.Code, result.Stderr)
 	var scan struct {
 		Clusters []struct {
 			Volumes []struct {
