@@ -136,20 +136,10 @@ func (o *restoreOptions) Complete(_ context.Context, args []string) error {
 		}
 		o.name = targets[0].Name
 	}
-	if err := o.parseLifts(); err != nil {
-		return err
-	}
-	for _, text := range o.setAside {
-		ref, err := recovery.ParseLogDirRef(text)
-		if err != nil {
-			return exitcode.With(exitcode.Usage, fmt.Errorf("--set-aside: %w", err))
-		}
-		o.asides = append(o.asides, ref)
-	}
-	return nil
+	return o.parseLifts()
 }
 
-// parseLifts reads --accept.
+// parseLifts reads --accept and --set-aside.
 func (o *restoreOptions) parseLifts() error {
 	for _, text := range o.accept {
 		lift, err := finding.ParseAccept(text)
@@ -157,6 +147,13 @@ func (o *restoreOptions) parseLifts() error {
 			return exitcode.With(exitcode.Usage, fmt.Errorf("--accept: %w", err))
 		}
 		o.accepts = append(o.accepts, lift)
+	}
+	for _, text := range o.setAside {
+		ref, err := recovery.ParseLogDirRef(text)
+		if err != nil {
+			return exitcode.With(exitcode.Usage, fmt.Errorf("--set-aside: %w", err))
+		}
+		o.asides = append(o.asides, ref)
 	}
 	return nil
 }

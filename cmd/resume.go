@@ -55,11 +55,18 @@ func (o *restoreOptions) addRepeatedFlags(cmd *cobra.Command) {
 	fs.StringVar(&o.clusterID, "cluster-id", "", "The cluster `ID` that was asked for; to be given again with --yes")
 	fs.StringArrayVar(&o.exclude, "exclude", nil, "`CLAIM` that was given up; to be given again with --yes")
 	fs.StringArrayVar(&o.accept, "accept", nil, "`RULE=SUBJECT` that was lifted; to be given again with --yes")
+	fs.StringArrayVar(&o.setAside, "set-aside", nil,
+		"`pvc/CLAIM:DIRECTORY` that is renamed; to be given again with --yes")
+	fs.BoolVar(&o.restartOperator, "restart-operator", false,
+		"Delete the operator's pod, as was asked for; to be given again with --yes")
 	fs.BoolVarP(&o.yes, "yes", "y", false, "Do not ask for confirmation")
 }
 
 func (o *restoreOptions) repeated() recovery.Repeated {
-	return recovery.Repeated{Unattended: o.yes, Exclude: o.exclude, Accept: o.accepts, ClusterID: o.clusterID}
+	return recovery.Repeated{
+		Unattended: o.yes, Exclude: o.exclude, Accept: o.accepts, ClusterID: o.clusterID, SetAside: o.asides,
+		RestartOperator: o.restartOperator,
+	}
 }
 
 var errNobodyToAsk = errors.New("there is no terminal to confirm on: give --yes")

@@ -30,6 +30,9 @@ type Repeated struct {
 	Exclude    []string
 	Accept     []finding.Lift
 	ClusterID  string
+	SetAside   []LogDirRef
+	// RestartOperator takes other clusters' operator away for a while.
+	RestartOperator bool
 	// Declared are the manifests of resources that are gone. They may hold Secrets, and are neither journaled nor saved.
 	Declared *declared.Cluster
 }
@@ -43,7 +46,7 @@ func (e *NotRepeatedError) Error() string {
 		strings.Join(e.Flags, " ")
 }
 
-// missing lists what a request has that was not given again; given are flags that the request does not have.
+// missing lists what a request has that was not given again, where nobody is asked.
 func (g Repeated) missing(req *Request) error {
 	var flags []string
 	for _, l := range req.Accept {
@@ -58,6 +61,14 @@ func (g Repeated) missing(req *Request) error {
 	}
 	if req.ClusterID != "" && req.ClusterID != g.ClusterID {
 		flags = append(flags, "--cluster-id "+req.ClusterID)
+	}
+	for _, ref := range req.SetAside {
+		if !slices.Contains(g.SetAside, ref) {
+			flags = append(flags, "--set-aside "+ref.String())
+		}
+	}
+	if req.RestartOperator && !g.RestartOperator {
+		flags = append(flags, "--restart-operator")
 	}
 	if g.Unattended && len(flags) > 0 {
 		return &NotRepeatedError{Flags: flags}

@@ -127,11 +127,34 @@ func TestWhatAPlanLiftsIsGivenAgainWhereNobodyIsAsked(t *testing.T) {
 	s := newStand(t, unpackDisks(t), true)
 	s.settled()
 	plan := s.savedPlan()
-	_, err := recovery.Apply(t.Context(), plan, recovery.Repeated{Unattended: true}, s.deps())
-	var notRepeated *recovery.NotRepeatedError
-	if !errors.As(err, &notRepeated) || len(notRepeated.Flags) != len(s.disks.accept) || len(s.disks.accept) == 0 {
-		t.Fatalf("got %v", err)
+	plan.Request.Exclude, plan.Request.ClusterID = []string{"pv/old"}, s.disks.clusterID
+	plan.Request.SetAside = []recovery.LogDirRef{{Claim: "data-0-my-cluster-broker-0", Directory: "kafka-log0"}}
+	plan.Request.RestartOperator = true
+	given := recovery.Repeated{Unattended: true}
+	missing := func() string {
+		t.Helper()
+		_, err := recovery.Apply(t.Context(), plan, given, s.deps())
+		var notRepeated *recovery.NotRepeatedError
+		if !errors.As(err, &notRepeated) {
+			t.Fatalf("got %v", err)
+		}
+		return strings.Join(notRepeated.Flags, " ")
 	}
+	var accepts []string
+	for _, l := range s.disks.accept {
+		accepts = append(accepts, "--accept "+l.String())
+	}
+	chosen := " --exclude pv/old --cluster-id " + s.disks.clusterID +
+		" --set-aside pvc/data-0-my-cluster-broker-0:kafka-log0 --restart-operator"
+	if got := missing(); len(accepts) == 0 || got != strings.Join(accepts, " ")+chosen {
+		t.Errorf("want all of it to be given again, got %q", got)
+	}
+	given.Accept, given.Exclude, given.ClusterID = plan.Request.Accept, plan.Request.Exclude, s.disks.clusterID
+	given.SetAside = []recovery.LogDirRef{{Claim: "data-0-my-cluster-broker-0", Directory: "kafka-log1"}}
+	if got := missing(); got != "--set-aside pvc/data-0-my-cluster-broker-0:kafka-log0 --restart-operator" {
+		t.Errorf("want the directory that is named in the plan, got %q", got)
+	}
+	plan = s.savedPlan()
 	asked := false
 	deps := s.deps()
 	deps.Confirm = func(context.Context, *recovery.Plan, []finding.Finding) (bool, error) {
