@@ -15,13 +15,12 @@ import (
 	"github.com/kafkarecover/kafkarecover/pkg/probe"
 )
 
-const cleanupLong = `List what operations left in a namespace, or with the name of one remove its
-temporary pods and its quota on claims.
+const cleanupLong = `List what operations left in a namespace, or with the name of one remove its temporary pods and
+its quota on claims, and give back the volumes that its claims of a temporary name borrowed to be read.
 
-What an operation that is alive still needs is left alone: a restore renews its
-Lease while it runs. A scan only has pods, which end by themselves; until then it
-cannot be told from outside whether it still runs. Journals stay, and no volume,
-claim or Kafka resource is touched.`
+What an operation that is alive still needs is left alone: a restore renews its lease while it runs. A scan only has
+pods and what it borrowed, which tell from outside only how long it may go on. Journals stay, and no other volume or
+claim, nor any Kafka resource, is touched: what a restore made or wrote is taken back by ` + "`kafkarecover undo`" + `.`
 
 const cleanupTimeout = time.Minute
 

@@ -99,6 +99,10 @@ func objectCases() []ruleCase {
 			change: func(w *world) { beside("Released")(w); w.Others[0].ClaimName = "data-2-my-cluster-broker-0" },
 			says:   []string{"kafkarecover protect"},
 		},
+		{
+			rule: "shadowed-by-new-volume", name: "the other was given up",
+			change: func(w *world) { beside("Released")(w); w.Excluded = map[string]bool{"pv/old": true} },
+		},
 		{rule: "released-volumes", name: "shadowed is worse", change: beside("Released")},
 		{
 			rule: "same-disk-twice", name: "one handle", want: []string{"pv/old"},

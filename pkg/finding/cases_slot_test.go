@@ -226,6 +226,12 @@ func slotCases() []ruleCase {
 			change: func(w *world) { w.dir("0-broker-0").Meta.ClusterID = ptr(otherID); w.exclude("0-broker-0") },
 		},
 		{
+			rule: "excluded-volume-would-start", name: "no claim holds it",
+			change: func(w *world) {
+				w.judgedAndGivenUp(volume.PersistentVolume{Name: "old", Phase: "Released", ClaimName: "data-0-my-cluster-broker-0"})
+			},
+		},
+		{
 			rule: "metadata-volume-moved", name: "kraftMetadata on another volume",
 			want: []string{pvcB00, pvcB01, "pvc/data-0-my-cluster-broker-2"},
 			change: func(w *world) {

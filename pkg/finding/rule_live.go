@@ -33,9 +33,10 @@ func statusRules() []entry {
 			ID: "no-kafka-resource", Severity: Warning,
 			Title:  "there is no Kafka resource for the claims",
 			What:   "Whether the Kafka resource of the claims' cluster exists.",
-			Why:    "Nothing starts on the volumes, and restore needs the resource and its pools.",
+			Why:    "Nothing starts on the volumes, and a restore needs the manifests of the resource and its pools.",
 			Source: "Strimzi: Kafka, KafkaNodePool",
-			Remedy: "create Kafka with strimzi.io/pause-reconciliation: \"true\" and its pools, then scan again",
+			Remedy: "give the manifests to `kafkarecover restore -f`, which creates the resources paused; where they are lost, " +
+				"`kafkarecover export manifests` writes them from the volumes",
 		}, judgeNoKafka},
 		{Rule{
 			ID: "gitops-active", Severity: Error, Refuses: true,

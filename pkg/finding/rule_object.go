@@ -77,11 +77,11 @@ func bindingRules() []entry {
 			ID: "volume-without-claim", Severity: Error, Refuses: true,
 			Title: "a volume with data has no claim",
 			What:  "PersistentVolumes whose claim is gone.",
-			Why: "The operator finds volumes by the names of claims alone: it would make an empty one. Restore starts from " +
-				"claims that are Bound.",
+			Why: "The operator finds volumes by the names of claims alone: it would make an empty one. `restore -f` makes " +
+				"a claim only for a volume that alone fits one place.",
 			Source: "Strimzi: PvcReconciler",
-			Remedy: "create the claim under its old name with spec.volumeName, and set the volume's claimRef to the new " +
-				"claim's UID",
+			Remedy: "where the Kafka resource is gone, give the manifests to `kafkarecover restore -f`, which makes the claim; " +
+				"where that refuses for this volume, the other findings say why, and --exclude pv/NAME gives it up",
 		}, judgeNoClaim},
 		{Rule{
 			ID: "shadowed-by-new-volume", Severity: Critical, Refuses: true,
@@ -261,7 +261,8 @@ func judgeNotBound(s *scene) []found {
 func (s *scene) naming(c *volume.Claim) []string {
 	var out []string
 	for i := range s.in.Others {
-		if pv := &s.in.Others[i]; pv.ClaimName == c.Name && pv.ClaimNamespace == c.Namespace {
+		pv := &s.in.Others[i]
+		if pv.ClaimName == c.Name && pv.ClaimNamespace == c.Namespace && !s.in.Excluded["pv/"+pv.Name] {
 			out = append(out, fmt.Sprintf("pv/%s: %s, names the claim", pv.Name, pv.Phase))
 		}
 	}

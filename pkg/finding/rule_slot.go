@@ -166,7 +166,7 @@ func contentsOf(v *volume.Volume, d *logdir.LogDir) []string {
 func judgeExcluded(s *scene) []found {
 	var out []found
 	for _, v := range s.vols {
-		if !v.excluded {
+		if !v.excluded || (v.Claim == nil && v.PV != nil) { // no pod has a volume that no claim holds
 			continue
 		}
 		if !v.Known() {

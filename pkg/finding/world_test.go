@@ -246,6 +246,14 @@ func (w *world) exclude(shorts ...string) {
 	}
 }
 
+// judgedAndGivenUp adds a volume that no claim holds, with the data of broker 0 on it, and gives it up.
+func (w *world) judgedAndGivenUp(pv volume.PersistentVolume) {
+	v := *w.vol("0-broker-0")
+	v.Name, v.PV, v.Claim = "pv/"+pv.Name, &pv, nil
+	w.Volumes = append(w.Volumes, v)
+	w.Excluded = map[string]bool{v.Name: true}
+}
+
 // images changes what every replayed metadata log says.
 func (w *world) images(change func(*volume.Image)) {
 	for i := range w.Volumes {

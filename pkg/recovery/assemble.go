@@ -79,6 +79,12 @@ func (r *run) excludedText() []string {
 		}
 		out = append(out, text)
 	}
+	for i := range r.before.Others { // not read: no rule counts on it
+		name := "pv/" + r.before.Others[i].Name
+		if r.excluded[name] && !slices.ContainsFunc(out, func(s string) bool { return strings.HasPrefix(s, name+":") }) {
+			out = append(out, name+": given up; it stays as it is, and no claim gets it")
+		}
+	}
 	return out
 }
 

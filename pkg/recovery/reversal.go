@@ -2,6 +2,7 @@ package recovery
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/kafkarecover/kafkarecover/pkg/exitcode"
 	"github.com/kafkarecover/kafkarecover/pkg/iostreams"
@@ -58,7 +59,7 @@ func (r *Reversal) take(groups []group) {
 			left++
 		case UndoNothing:
 		}
-		if g.verb == VerbDelete {
+		if g.verb == VerbDelete && !isOwnByKind(&g.object) {
 			r.Irreversible = append(r.Irreversible, g.object.String()+" was deleted; its owner made it again")
 		}
 	}
@@ -131,4 +132,18 @@ func (r *Reversal) Table(bool) output.Document {
 		doc = append(doc, section)
 	}
 	return doc
+}
+
+// isOwnByKind tells of kinds of which an operation deletes only what it made itself: its guard, and claims that had
+// borrowed a volume.
+func isOwnByKind(o *ObjectRef) bool { return o.Kind == "ResourceQuota" || o.Kind == claimKind }
+
+// made tells whether the journal says that the operation created an object of that name.
+func (r *Recorded) made(o *ObjectRef) bool {
+	return slices.ContainsFunc(r.Entries, func(e Entry) bool {
+		return e.Phase == PhaseDone && slices.ContainsFunc(e.Changes, func(c Change) bool {
+			return c.Verb == VerbCreate && c.Object.Kind == o.Kind && c.Object.Namespace == o.Namespace &&
+				c.Object.Name == o.Name
+		})
+	})
 }

@@ -97,7 +97,7 @@ func (r *Recorded) irreversible() []string {
 		e := &r.Entries[i]
 		passed = passed || r.noReturn(e.Step)
 		for _, c := range e.Changes {
-			if e.Phase != PhaseIntent || isMarker(&c) || (!passed && c.Verb != VerbDelete) || c.Object.Kind == "ResourceQuota" {
+			if e.Phase != PhaseIntent || isMarker(&c) || (!passed && c.Verb != VerbDelete) || isOwnByKind(&c.Object) {
 				continue
 			}
 			text := fmt.Sprintf("%s of %s (step %s)", c.Verb, c.Object, e.Step)
@@ -330,6 +330,9 @@ func (r *run) undoOnce(ctx context.Context, g *group) error {
 // undoCreate deletes what the operation created, where it is still the operation's.
 func (r *run) undoCreate(ctx context.Context, g *group, u *unstructured.Unstructured) error {
 	switch {
+	case !isOwn(u, r.operation) && !r.recorded.made(&g.object):
+		g.state, g.note = UndoNothing, "it is somebody else's: the operation did not come to create it"
+		return nil
 	case !isOwn(u, r.operation):
 		g.state, g.note = UndoLeft, "it does not carry the operation's mark: "+whoWrote(u, []string{"metadata", "labels"})
 		return nil

@@ -32,6 +32,8 @@ import (
 const (
 	clusterName = "my-cluster"
 	kafkaImage  = "sandbox.test/pause:1"
+	// storageClass is that of the volumes of tests, which nothing provisions.
+	storageClass = "local"
 )
 
 // ground is one namespace with the volumes of a lost cluster, bound to claims of their names.
@@ -108,28 +110,34 @@ func (g *ground) remove() {
 // controller does not wait until it looks at everything again.
 func (g *ground) claim(name string, policy corev1.PersistentVolumeReclaimPolicy) {
 	g.t.Helper()
-	size := corev1.ResourceList{corev1.ResourceStorage: resource.MustParse("1Gi")}
-	class := "local"
+	class := storageClass
 	volume := g.ns + "-" + name
 	claim := &corev1.PersistentVolumeClaim{
 		ObjectMeta: metav1.ObjectMeta{Namespace: g.ns, Name: name},
 		Spec: corev1.PersistentVolumeClaimSpec{
 			AccessModes: []corev1.PersistentVolumeAccessMode{corev1.ReadWriteOnce}, StorageClassName: &class,
-			Resources: corev1.VolumeResourceRequirements{Requests: size}, VolumeName: volume,
+			Resources: corev1.VolumeResourceRequirements{Requests: size()}, VolumeName: volume,
 		},
 	}
 	claim, err := g.typed.CoreV1().PersistentVolumeClaims(g.ns).Create(g.t.Context(), claim, metav1.CreateOptions{})
 	if err != nil {
 		g.t.Fatal(err)
 	}
+	g.disk(volume, name, policy, &corev1.ObjectReference{Namespace: g.ns, Name: name, UID: claim.UID})
+}
+
+// disk makes a volume over a folder, tied to a claim.
+func (g *ground) disk(
+	name, folder string, policy corev1.PersistentVolumeReclaimPolicy, claim *corev1.ObjectReference,
+) {
+	g.t.Helper()
 	pv := &corev1.PersistentVolume{
-		ObjectMeta: metav1.ObjectMeta{Name: volume, Labels: map[string]string{"ground": g.ns}},
+		ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{"ground": g.ns}},
 		Spec: corev1.PersistentVolumeSpec{
-			Capacity: size, AccessModes: []corev1.PersistentVolumeAccessMode{corev1.ReadWriteOnce},
-			PersistentVolumeReclaimPolicy: policy, StorageClassName: class,
-			ClaimRef: &corev1.ObjectReference{Namespace: g.ns, Name: name, UID: claim.UID},
+			Capacity: size(), AccessModes: []corev1.PersistentVolumeAccessMode{corev1.ReadWriteOnce},
+			PersistentVolumeReclaimPolicy: policy, StorageClassName: storageClass, ClaimRef: claim,
 			PersistentVolumeSource: corev1.PersistentVolumeSource{
-				Local: &corev1.LocalVolumeSource{Path: filepath.Join(g.disks, name)},
+				Local: &corev1.LocalVolumeSource{Path: filepath.Join(g.disks, folder)},
 			},
 			NodeAffinity: &corev1.VolumeNodeAffinity{Required: &corev1.NodeSelector{
 				NodeSelectorTerms: []corev1.NodeSelectorTerm{{MatchExpressions: []corev1.NodeSelectorRequirement{{
@@ -141,6 +149,10 @@ func (g *ground) claim(name string, policy corev1.PersistentVolumeReclaimPolicy)
 	if _, err := g.typed.CoreV1().PersistentVolumes().Create(g.t.Context(), pv, metav1.CreateOptions{}); err != nil {
 		g.t.Fatal(err)
 	}
+}
+
+func size() corev1.ResourceList {
+	return corev1.ResourceList{corev1.ResourceStorage: resource.MustParse("1Gi")}
 }
 
 func (g *ground) waitBound(n int) {

@@ -19,6 +19,7 @@ import (
 	"github.com/kafkarecover/kafkarecover/pkg/declared"
 	"github.com/kafkarecover/kafkarecover/pkg/finding"
 	"github.com/kafkarecover/kafkarecover/pkg/kube"
+	"github.com/kafkarecover/kafkarecover/pkg/object"
 	"github.com/kafkarecover/kafkarecover/pkg/recovery"
 	"github.com/kafkarecover/kafkarecover/pkg/report"
 	"github.com/kafkarecover/kafkarecover/pkg/scan"
@@ -60,14 +61,19 @@ func (g *ground) readLent(ctx context.Context, live *scan.Live, c *scan.Cluster,
 		err = fmt.Errorf("borrow: %v", loan.Refused)
 	}
 	c.Released = live.Lent(c)
-	for i := range c.Released { // read by the name of the folder, which is that of the claim it had
-		c.Released[i].Claim = &volume.Claim{Name: c.Released[i].PV.ClaimName}
+	for i := range c.Released { // read by the name of the folder that it lies in
+		c.Released[i].Claim = &volume.Claim{Name: folderOf(c.Released[i].PV)}
 	}
 	err = errors.Join(err, read(ctx, g.disks, c.Released), read(ctx, g.disks, c.Volumes))
 	for i := range c.Released {
 		c.Released[i].Claim = nil
 	}
 	return errors.Join(err, loan.Return(context.WithoutCancel(ctx)))
+}
+
+// folderOf is the name of the folder that a volume lies in: that of the claim it had, where it is not another one.
+func folderOf(pv *volume.PersistentVolume) string {
+	return filepath.Base(object.String(pv.Object, "spec", "local", "path"))
 }
 
 // manifests are those of the lost cluster, as somebody has them in git.

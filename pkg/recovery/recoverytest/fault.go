@@ -34,7 +34,9 @@ type Faulty struct {
 	Next http.RoundTripper
 	// Number is the request that fails, counted from 1; watches and access reviews are not counted.
 	Number int
-	Fault  Fault
+	// Only counts the requests for which it holds; nil counts all.
+	Only  func(*http.Request) bool
+	Fault Fault
 
 	mu   sync.Mutex
 	seen int
@@ -86,6 +88,9 @@ func (f *Faulty) isIt(r *http.Request) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if r.URL.Query().Get("watch") != "" || bytes.Contains([]byte(r.URL.Path), []byte("selfsubjectaccessreviews")) {
+		return false
+	}
+	if f.Only != nil && !f.Only(r) {
 		return false
 	}
 	if f.seen++; f.seen != f.Number {
