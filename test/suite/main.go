@@ -100,12 +100,9 @@ func runAll(ctx context.Context, o options, parts []part) error {
 	}
 	defer os.RemoveAll(work) //nolint:errcheck // a temporary directory
 	started := time.Now()
-	r := &runner{root: o.root, work: work, out: os.Stdout}
-	for _, p := range parts {
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		r.run(ctx, p)
+	r := &runner{root: o.root, work: work, out: &oneAtATime{out: os.Stdout}}
+	if r.runAll(ctx, parts); ctx.Err() != nil {
+		return ctx.Err()
 	}
 	if err := r.judgeCoverage(parts); err != nil {
 		return err

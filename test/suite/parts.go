@@ -26,6 +26,8 @@ type part struct {
 	borrows bool
 	// owns is the number of the sandbox the part starts for itself, to be ended when the part could not.
 	owns string
+	// beside tells that the part waits more than it works, so that it can run while the last of the others does.
+	beside bool
 	// verbose tells each test as it ends: for parts where one takes minutes.
 	verbose bool
 	timeout time.Duration
@@ -50,11 +52,11 @@ func allParts(tier string) []part {
 		{
 			// Its tests wait more than they work: as many at a time as there are processors would leave those idle.
 			name: "recovery", dir: "test/recovery", args: []string{"-parallel", "4", "./...", "-tier", tier},
-			covers: true, cluster: true, verbose: true, owns: "41", timeout: 30 * time.Minute,
+			covers: true, cluster: true, beside: true, verbose: true, owns: "41", timeout: 40 * time.Minute,
 		},
 		{
 			name: "operator-cluster", dir: "test/operator", args: []string{"-tags", "cluster", "./..."}, cluster: true,
-			borrows: true, verbose: true, timeout: 20 * time.Minute,
+			borrows: true, beside: true, verbose: true, timeout: 20 * time.Minute,
 		},
 	}
 	if tier == tierFull {
@@ -66,8 +68,8 @@ func allParts(tier string) []part {
 		for _, versions := range []string{"v1,v1beta2", "v1beta2"} {
 			parts = append(parts, part{
 				name: "operator-" + versions, dir: "test/operator", args: []string{"-tags", "cluster", "."},
-				env: []string{"TEST_API_VERSIONS=" + versions}, cluster: true, borrows: true, verbose: true,
-				timeout: 20 * time.Minute,
+				env: []string{"TEST_API_VERSIONS=" + versions}, cluster: true, borrows: true, beside: true,
+				verbose: true, timeout: 20 * time.Minute,
 			})
 		}
 	}

@@ -2,6 +2,8 @@ package main
 
 import (
 	"bufio"
+	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,7 +11,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -22,25 +26,81 @@ type result struct {
 	err   error // the run itself, where no test says why it failed
 }
 
-// runner runs parts one after another: they share the machine, and several start clusters.
+// runner runs parts, which share the machine.
 type runner struct {
 	root, work string
 	out        io.Writer
-	results    []result
-	problems   []string
+
+	mu       sync.Mutex
+	results  []result
+	problems []string
 }
 
-func (r *runner) run(ctx context.Context, p part) {
-	fmt.Fprintf(r.out, "=== %s\n", p.name)
-	started := time.Now()
-	counted, err := r.goTest(ctx, p)
-	r.results = append(r.results, result{part: p, count: counted, took: time.Since(started), err: err})
-	if err != nil && counted.failed == 0 && ctx.Err() == nil {
-		fmt.Fprintf(r.out, "FAIL\t%s: %v\n", p.name, err)
+// runAll runs the parts one after another, and with the last of them those that mostly wait: each of these is told whole
+// once it has ended.
+func (r *runner) runAll(ctx context.Context, parts []part) {
+	var alone, beside []part
+	for _, p := range parts {
+		if p.beside {
+			beside = append(beside, p)
+		} else {
+			alone = append(alone, p)
+		}
+	}
+	last := max(len(alone)-1, 0)
+	for _, p := range alone[:last] {
+		r.run(ctx, p, r.out)
+	}
+	var waiting sync.WaitGroup
+	waiting.Go(func() { r.runQuietly(ctx, beside) })
+	for _, p := range alone[last:] {
+		r.run(ctx, p, r.out)
+	}
+	waiting.Wait()
+	slices.SortFunc(r.results, func(a, b result) int { return cmp.Compare(place(parts, a), place(parts, b)) })
+}
+
+func place(parts []part, of result) int {
+	return slices.IndexFunc(parts, func(p part) bool { return p.name == of.part.name })
+}
+
+func (r *runner) runQuietly(ctx context.Context, parts []part) {
+	for _, p := range parts {
+		var told bytes.Buffer
+		r.run(ctx, p, &oneAtATime{out: &told})
+		_, _ = r.out.Write(told.Bytes()) // where nobody listens nothing can be told
 	}
 }
 
-func (r *runner) goTest(ctx context.Context, p part) (count, error) {
+// oneAtATime keeps what parts that run at once say apart, write by write.
+type oneAtATime struct {
+	mu  sync.Mutex
+	out io.Writer
+}
+
+// Write implements io.Writer.
+func (o *oneAtATime) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.out.Write(p) //nolint:wrapcheck // it is the writer's own
+}
+
+func (r *runner) run(ctx context.Context, p part, out io.Writer) {
+	if ctx.Err() != nil {
+		return
+	}
+	fmt.Fprintf(out, "=== %s\n", p.name)
+	started := time.Now()
+	counted, err := r.goTest(ctx, p, out)
+	r.mu.Lock()
+	r.results = append(r.results, result{part: p, count: counted, took: time.Since(started), err: err})
+	r.mu.Unlock()
+	if err != nil && counted.failed == 0 && ctx.Err() == nil {
+		fmt.Fprintf(out, "FAIL\t%s: %v\n", p.name, err)
+	}
+}
+
+func (r *runner) goTest(ctx context.Context, p part, out io.Writer) (count, error) {
 	if _, err := os.Stat(filepath.Join(r.root, p.dir, "go.mod")); err != nil {
 		return count{}, fmt.Errorf("find the module: %w", err)
 	}
@@ -66,15 +126,15 @@ func (r *runner) goTest(ctx context.Context, p part) (count, error) {
 	if p.covers {
 		args = append(args, "-covermode=atomic", "-coverpkg="+productPackages, "-coverprofile="+r.profile(p))
 	}
-	return r.goRun(ctx, p, env, append(args, p.args...))
+	return r.goRun(ctx, p, env, append(args, p.args...), out)
 }
 
 // goRun runs Go in a process group of its own: `go` would end at a signal without ending the tests, which have clusters
 // to end.
-func (r *runner) goRun(ctx context.Context, p part, env, args []string) (count, error) {
+func (r *runner) goRun(ctx context.Context, p part, env, args []string, out io.Writer) (count, error) {
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir, cmd.Env = filepath.Join(r.root, p.dir), env
-	cmd.Stderr = r.out
+	cmd.Stderr = out
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGINT) }
 	cmd.WaitDelay = 2 * time.Minute
@@ -85,7 +145,7 @@ func (r *runner) goRun(ctx context.Context, p part, env, args []string) (count, 
 	if err := cmd.Start(); err != nil {
 		return count{}, fmt.Errorf("run go test: %w", err)
 	}
-	counted, readErr := newReader(r.out, p.verbose).read(stdout)
+	counted, readErr := newReader(out, p.verbose).read(stdout)
 	if err := cmd.Wait(); err != nil {
 		return counted, fmt.Errorf("run go test: %w", err)
 	}
@@ -96,7 +156,9 @@ func (r *runner) profile(p part) string { return filepath.Join(r.work, p.name+".
 
 func (r *runner) problem(format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
+	r.mu.Lock()
 	r.problems = append(r.problems, text)
+	r.mu.Unlock()
 	fmt.Fprintf(r.out, "FAIL\t%s\n", text)
 }
 
@@ -161,10 +223,11 @@ type sandbox struct {
 
 // newSandbox builds the program that starts and ends sandboxes.
 func (r *runner) newSandbox(ctx context.Context, owned string) (*sandbox, error) {
-	box := &sandbox{program: filepath.Join(r.work, "sandbox"), id: owned}
+	box := &sandbox{id: owned}
 	if owned == "" {
 		box.id, box.state = borrowedID, filepath.Join(r.work, "cluster")
 	}
+	box.program = filepath.Join(r.work, "sandbox-"+box.id)
 	build := exec.CommandContext(ctx, "go", "build", "-o", box.program, "./cmd/sandbox")
 	build.Dir = filepath.Join(r.root, "test", "sandbox")
 	if output, err := build.CombinedOutput(); err != nil {

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -98,14 +99,14 @@ func TestReaderCountsAPackageThatFailsWithoutATest(t *testing.T) {
 
 func TestCloseFailsOnAnythingThatFailed(t *testing.T) {
 	for name, c := range map[string]struct {
-		r    runner
+		r    *runner
 		last string
 		err  error
 	}{
-		"all passed":          {runner{results: []result{{count: count{passed: 2}}}}, "2 passed, 0 failed in 3s\n", nil},
-		"a test failed":       {runner{results: []result{{count: count{passed: 2, failed: 1}}}}, "FAIL\n", errFailed},
-		"a run broke off":     {runner{results: []result{{err: errors.New("no module")}}}, "FAIL\n", errFailed},
-		"coverage fell short": {runner{problems: []string{"coverage"}}, "FAIL\n", errFailed},
+		"all passed":          {&runner{results: []result{{count: count{passed: 2}}}}, "2 passed, 0 failed in 3s\n", nil},
+		"a test failed":       {&runner{results: []result{{count: count{passed: 2, failed: 1}}}}, "FAIL\n", errFailed},
+		"a run broke off":     {&runner{results: []result{{err: errors.New("no module")}}}, "FAIL\n", errFailed},
+		"coverage fell short": {&runner{problems: []string{"coverage"}}, "FAIL\n", errFailed},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var out bytes.Buffer
@@ -115,6 +116,31 @@ func TestCloseFailsOnAnythingThatFailed(t *testing.T) {
 			}
 			if !strings.HasSuffix(out.String(), c.last) {
 				t.Errorf("ends with\n%swant\n%s", out.String(), c.last)
+			}
+		})
+	}
+}
+
+func TestPartsBesideOthersAreToldWholeAndInTheirPlace(t *testing.T) {
+	parts := []part{{name: "first"}, {name: "waits", beside: true}, {name: "waits-too", beside: true}, {name: "last"}}
+	for name, chosen := range map[string][]part{"all": parts, "those alone": parts[1:3]} {
+		t.Run(name, func(t *testing.T) {
+			var out bytes.Buffer
+			r := &runner{root: t.TempDir(), out: &oneAtATime{out: &out}} // no module is there: each part fails
+			r.runAll(t.Context(), chosen)
+			var order []string
+			for _, res := range r.results {
+				order = append(order, res.part.name)
+			}
+			var want []string
+			for _, p := range chosen {
+				want = append(want, p.name)
+				if p.beside && !strings.Contains(out.String(), "=== "+p.name+"\nFAIL\t"+p.name+": find the module") {
+					t.Errorf("%s is not told in one piece:\n%s", p.name, out.String())
+				}
+			}
+			if !slices.Equal(order, want) {
+				t.Errorf("results of %v, want %v", order, want)
 			}
 		})
 	}
