@@ -45,6 +45,7 @@ kafkarecover apply kafka/my-cluster -n kafka -f plan.yaml --yes`,
 	cmd.Flags().StringVarP(&o.file, "filename", "f", "", "The plan: `FILE`, or - for standard input")
 	cmd.Flags().StringArrayVar(&o.restore.manifests, "manifests", nil,
 		"Manifests of resources that are gone, where the plan was made with some: Secrets are kept in no plan")
+	o.restore.volumes.addFlags(cmd, "Volumes that are declared anew, where the plan was made with some")
 	o.restore.addRepeatedFlags(cmd)
 	o.restore.reading.addFlags(cmd)
 	addOutputFlag(cmd, format)
@@ -60,7 +61,7 @@ func (o *applyOptions) Complete(_ context.Context, args []string) error {
 	if len(targets) == 1 {
 		o.restore.name = targets[0].Name
 	}
-	return o.restore.parseLifts()
+	return errors.Join(o.restore.parseLifts(), o.restore.volumes.complete())
 }
 
 // Validate implements action.
@@ -98,6 +99,9 @@ func (o *applyOptions) Run(ctx context.Context) (any, error) {
 	o.restore.name = plan.Request.Name
 	given := o.restore.repeated()
 	if given.Declared, err = o.restore.declared(ctx, client.Namespace()); err != nil {
+		return nil, err
+	}
+	if given.Redeclared, err = o.restore.redeclared(client.Namespace()); err != nil {
 		return nil, err
 	}
 	tell := &restoreReporter{factory: f, namespace: client.Namespace(), progress: f.Progress()}

@@ -50,9 +50,13 @@ func (o *planOptions) Run(ctx context.Context) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	volumes, err := o.redeclared(client.Namespace())
+	if err != nil {
+		return nil, err
+	}
 	tell := &restoreReporter{factory: o.factory, namespace: client.Namespace(), progress: o.factory.Progress()}
 	defer tell.end()
-	plan, result, err := recovery.MakePlan(ctx, o.request(client.Namespace(), declaration), o.deps(client, tell))
+	plan, result, err := recovery.MakePlan(ctx, o.request(client.Namespace(), declaration, volumes), o.deps(client, tell))
 	if plan != nil && err == nil {
 		return plan, nil
 	}

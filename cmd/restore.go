@@ -16,6 +16,7 @@ import (
 	"github.com/kafkarecover/kafkarecover/pkg/finding/show"
 	"github.com/kafkarecover/kafkarecover/pkg/output"
 	"github.com/kafkarecover/kafkarecover/pkg/recovery"
+	"github.com/kafkarecover/kafkarecover/pkg/redeclared"
 	"github.com/kafkarecover/kafkarecover/pkg/scan"
 )
 
@@ -53,6 +54,8 @@ type restoreOptions struct {
 	settle          time.Duration
 	restartOperator bool
 	manifests       []string
+	volumes         volumesFlags
+	namespaceFile   string
 
 	name    string
 	accepts []finding.Lift
@@ -86,6 +89,8 @@ kafkarecover restore kafka/my-cluster -n kafka -f manifests/`,
 
 func (o *restoreOptions) addFlags(cmd *cobra.Command) {
 	o.addRequestFlags(cmd)
+	cmd.Flags().StringVar(&o.namespaceFile, "namespace-manifest", "",
+		"Make the namespace as it was saved where it is gone, with its quotas and limits, beside -f: `FILE`")
 	cmd.Flags().BoolVarP(&o.yes, "yes", "y", false, "Do not ask for confirmation")
 	cmd.Flags().Var(o.dryRun, "dry-run", "Print the plan and change nothing; server also has the API server check "+
 		"every write")
@@ -105,6 +110,7 @@ func (o *restoreOptions) addRequestFlags(cmd *cobra.Command) {
 	fs.StringArrayVarP(&o.manifests, "filename", "f", nil,
 		"Manifests of the Kafka resource, its pools, topics, users and Secrets where they are gone: `FILE`, folder, "+
 			"kustomization, or - for standard input; may be repeated")
+	o.volumes.addFlags(cmd, "Volumes to declare anew where the whole Kubernetes cluster is lost, beside -f")
 	fs.BoolVar(&o.wait, "wait", true, "Wait for the cluster and verify it; false ends un-paused and not verified, exit 5")
 	fs.DurationVar(&o.timeout, "timeout", defaultRestoreTimeout, "How long the cluster may take to start")
 	fs.DurationVar(&o.pauseTimeout, "pause-timeout", 0,
@@ -136,7 +142,7 @@ func (o *restoreOptions) Complete(_ context.Context, args []string) error {
 		}
 		o.name = targets[0].Name
 	}
-	return o.parseLifts()
+	return errors.Join(o.parseLifts(), o.volumes.complete())
 }
 
 // parseLifts reads --accept and --set-aside.
@@ -163,6 +169,13 @@ func (o *restoreOptions) Validate() error {
 	switch {
 	case o.name == "":
 		return errors.New("name the cluster to restore, as kafka/NAME or --cluster NAME")
+	case o.namespaceFile != "" && len(o.manifests) == 0:
+		return errors.New("--namespace-manifest makes the namespace of a cluster that is made from manifests: give those " +
+			"with -f")
+	case o.volumes.file != "" && len(o.manifests) == 0:
+		return errors.New("--volumes declares volumes of a cluster that is made from manifests: give those with -f")
+	case o.volumes.file == "-" && slices.Contains(o.manifests, "-"):
+		return errors.New("-f - and --volumes - cannot both be standard input")
 	case slices.Contains(o.exclude, ""):
 		return errors.New("--exclude: the claim's name is empty")
 	case o.timeout <= 0 || o.pauseTimeout < 0 || o.settle < 0:
@@ -185,16 +198,26 @@ func (o *restoreOptions) Run(ctx context.Context) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	volumes, err := o.redeclared(client.Namespace())
+	if err != nil {
+		return nil, err
+	}
+	request := o.request(client.Namespace(), declaration, volumes)
+	if request.NamespaceManifest, err = o.namespaceManifest(ctx, client.Namespace()); err != nil {
+		return nil, err
+	}
 	tell := &restoreReporter{factory: o.factory, namespace: client.Namespace(), progress: o.factory.Progress()}
 	defer tell.end()
-	result, err := recovery.Restore(ctx, o.request(client.Namespace(), declaration), o.deps(client, tell))
+	result, err := recovery.Restore(ctx, request, o.deps(client, tell))
 	return result, restoreError(result, err)
 }
 
-func (o *restoreOptions) request(namespace string, declaration *declared.Cluster) recovery.Request {
+func (o *restoreOptions) request(
+	namespace string, declaration *declared.Cluster, volumes *redeclared.Volumes,
+) recovery.Request {
 	return recovery.Request{
 		Namespace: namespace, Name: o.name, ClusterID: o.clusterID, Exclude: o.exclude, Accept: o.accepts,
-		SetAside: o.asides, Declared: declaration,
+		SetAside: o.asides, Declared: declaration, Redeclared: volumes,
 		DryRun: recovery.DryRun(o.dryRun.value), Wait: o.wait, Timeout: o.timeout, PauseTimeout: o.pauseTimeout,
 		Settle: o.settle, RestartOperator: o.restartOperator,
 	}

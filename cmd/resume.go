@@ -43,6 +43,8 @@ func newResumeCmd(f *Factory) *cobra.Command {
 	o.restore.addRepeatedFlags(cmd)
 	cmd.Flags().StringArrayVarP(&o.restore.manifests, "filename", "f", nil,
 		"Manifests of resources that are gone, where the operation began with some: Secrets are kept in no journal")
+	o.restore.volumes.addFlags(cmd, "Volumes that are declared anew, where the operation began with some and died before "+
+		"its plan was confirmed")
 	o.restore.reading.addFlags(cmd)
 	addOutputFlag(cmd, format)
 	return exits(cmd, exitcode.Refused, exitcode.NotFound, exitcode.Incomplete)
@@ -74,7 +76,7 @@ var errNobodyToAsk = errors.New("there is no terminal to confirm on: give --yes"
 // Complete implements action.
 func (o *resumeOptions) Complete(_ context.Context, args []string) error {
 	o.complete(args)
-	return o.restore.parseLifts()
+	return errors.Join(o.restore.parseLifts(), o.restore.volumes.complete())
 }
 
 // Validate implements action.
@@ -93,13 +95,16 @@ func (o *resumeOptions) Run(ctx context.Context) (any, error) {
 		return nil, err
 	}
 	given := o.restore.repeated()
-	if len(o.restore.manifests) > 0 {
+	if len(o.restore.manifests) > 0 || o.restore.volumes.file != "" {
 		rec, err := recovery.Load(ctx, client, stateFolder(f.Getenv), client.Namespace(), o.operation)
 		if err != nil {
 			return nil, operationError(err)
 		}
 		o.restore.name = rec.Began.Kafka.Name
 		if given.Declared, err = o.restore.declared(ctx, client.Namespace()); err != nil {
+			return nil, err
+		}
+		if given.Redeclared, err = o.restore.redeclared(client.Namespace()); err != nil {
 			return nil, err
 		}
 	}

@@ -110,10 +110,16 @@ const lastApplied = "kubectl.kubernetes.io/last-applied-configuration"
 
 // clean returns a copy without status and what else only a live object has.
 func (c *Cluster) clean(o *unstructured.Unstructured, namespace string) *unstructured.Unstructured {
-	out := o.DeepCopy()
-	if out.GetDeletionTimestamp() != nil {
+	if o.GetDeletionTimestamp() != nil {
 		c.Warnings = append(c.Warnings, Ref(o)+" was being deleted when its manifest was saved")
 	}
+	out := cleaned(o)
+	out.SetNamespace(namespace)
+	return out
+}
+
+func cleaned(o *unstructured.Unstructured) *unstructured.Unstructured {
+	out := o.DeepCopy()
 	unstructured.RemoveNestedField(out.Object, "status")
 	for _, field := range liveMetadata() {
 		unstructured.RemoveNestedField(out.Object, "metadata", field)
@@ -122,7 +128,6 @@ func (c *Cluster) clean(o *unstructured.Unstructured, namespace string) *unstruc
 	if len(out.GetAnnotations()) == 0 {
 		unstructured.RemoveNestedField(out.Object, "metadata", "annotations")
 	}
-	out.SetNamespace(namespace)
 	return out
 }
 

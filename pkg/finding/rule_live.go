@@ -35,8 +35,8 @@ func statusRules() []entry {
 			What:   "Whether the Kafka resource of the claims' cluster exists.",
 			Why:    "Nothing starts on the volumes, and a restore needs the manifests of the resource and its pools.",
 			Source: "Strimzi: Kafka, KafkaNodePool",
-			Remedy: "give the manifests to `kafkarecover restore -f`, which creates the resources paused; where they are lost, " +
-				"`kafkarecover export manifests` writes them from the volumes",
+			Remedy: "give the manifests to `kafkarecover restore -f`, which creates the resources paused; where they are " +
+				"lost, `kafkarecover export manifests` writes them from the volumes",
 		}, judgeNoKafka},
 		{Rule{
 			ID: "gitops-active", Severity: Error, Refuses: true,

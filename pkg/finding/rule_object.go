@@ -80,8 +80,8 @@ func bindingRules() []entry {
 			Why: "The operator finds volumes by the names of claims alone: it would make an empty one. `restore -f` makes " +
 				"a claim only for a volume that alone fits one place.",
 			Source: "Strimzi: PvcReconciler",
-			Remedy: "where the Kafka resource is gone, give the manifests to `kafkarecover restore -f`, which makes the claim; " +
-				"where that refuses for this volume, the other findings say why, and --exclude pv/NAME gives it up",
+			Remedy: "where the Kafka resource is gone, give the manifests to `kafkarecover restore -f`, which makes the " +
+				"claim; where that refuses for this volume, the other findings say why, and --exclude pv/NAME gives it up",
 		}, judgeNoClaim},
 		{Rule{
 			ID: "shadowed-by-new-volume", Severity: Critical, Refuses: true,
@@ -136,6 +136,11 @@ func (s *scene) allPVs() []*volume.PersistentVolume {
 	}
 	for i := range s.in.Others {
 		add(&s.in.Others[i])
+	}
+	if s.in.Redeclared != nil {
+		for i := range s.in.Redeclared.Volumes {
+			add(&s.in.Redeclared.Volumes[i])
+		}
 	}
 	return out
 }
@@ -322,14 +327,9 @@ func judgeReleased(s *scene) []found {
 func judgeSameDisk(s *scene) []found {
 	disks := map[string][]*volume.PersistentVolume{}
 	for _, pv := range s.allPVs() {
-		if pv.Handle == "" {
-			continue
+		if disk := pv.Disk(); disk != "" {
+			disks[disk] = append(disks[disk], pv)
 		}
-		key := pv.Driver + "\x00" + pv.Handle
-		if pv.Driver == "local" || pv.Driver == "hostPath" {
-			key += "\x00" + strings.Join(pv.Nodes, ",") // the same path on two machines is two disks
-		}
-		disks[key] = append(disks[key], pv)
 	}
 	var out []found
 	for _, pvs := range disks {

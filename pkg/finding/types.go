@@ -64,4 +64,6 @@ type Input struct {
 	ClusterID string
 	// VolumesForbidden tells that PersistentVolumes could not be listed, so reclaim policies are unknown.
 	VolumesForbidden bool
+	// Redeclared is what is to be declared anew from an earlier look; nil where nothing is.
+	Redeclared *Redeclared
 }

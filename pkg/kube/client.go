@@ -164,6 +164,19 @@ func (c *Client) Origin() Origin { return c.origin }
 // Namespace is the namespace asked for by flag or context.
 func (c *Client) Namespace() string { return c.origin.Namespace }
 
+// ServerID is the UID of the namespace kube-system, which a Kubernetes cluster keeps for its life, whatever its API
+// server is called; empty where that namespace may not be read.
+func (c *Client) ServerID(ctx context.Context) (string, error) {
+	u, err := c.Get(ctx, Namespaces(), "", "kube-system")
+	switch {
+	case err == nil:
+		return string(u.GetUID()), nil
+	case IsForbidden(err), IsNotFound(err):
+		return "", nil
+	}
+	return "", fmt.Errorf("tell the Kubernetes cluster: %w", err)
+}
+
 // ServerVersion asks the API server for its version.
 func (c *Client) ServerVersion(ctx context.Context) (*version.Info, error) {
 	var info version.Info

@@ -32,6 +32,12 @@ func ConfigMaps() schema.GroupVersionResource { return core("configmaps") }
 // Services are core/v1 services.
 func Services() schema.GroupVersionResource { return core("services") }
 
+// ServiceAccounts are core/v1 service accounts.
+func ServiceAccounts() schema.GroupVersionResource { return core("serviceaccounts") }
+
+// LimitRanges are core/v1 limit ranges.
+func LimitRanges() schema.GroupVersionResource { return core("limitranges") }
+
 // ResourceQuotas are core/v1 resource quotas.
 func ResourceQuotas() schema.GroupVersionResource { return core("resourcequotas") }
 

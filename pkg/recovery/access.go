@@ -3,6 +3,7 @@ package recovery
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
@@ -106,6 +107,34 @@ func TakeBackAccess(namespace, version string) []kube.Access {
 	return all
 }
 
+// RedeclareAccess lists what declaring volumes anew needs besides: to make them, and to take their objects back where
+// the plan is not confirmed, or undone. Their disks stay: they are Retain.
+func RedeclareAccess() []kube.Access {
+	var all []kube.Access
+	for _, v := range []string{"create", "delete"} {
+		all = append(all, kube.Access{
+			Verb: v, Resource: "persistentvolumes", For: "declare volumes anew, and take the objects back",
+		})
+	}
+	return append(all, kube.Access{Verb: "list", Resource: "nodes", For: "see whether a node can have each volume"})
+}
+
+// NamespaceAccess lists what making a namespace as it was saved needs.
+func NamespaceAccess(namespace string) []kube.Access {
+	all := []kube.Access{{Verb: "create", Resource: "namespaces", For: "make the namespace as it was saved"}}
+	for _, resource := range []string{"limitranges", "resourcequotas"} {
+		all = append(all, kube.Access{
+			Verb: "create", Resource: resource, Namespace: namespace, For: "make the namespace's limits as they were saved",
+		})
+	}
+	for _, v := range []string{"get", "list", "watch"} {
+		all = append(all, kube.Access{
+			Verb: v, Resource: "serviceaccounts", Namespace: namespace, For: "see when pods can be made in the namespace",
+		})
+	}
+	return all
+}
+
 // OperatorAccess is what seeing the operators of every namespace needs. Without it a restore wants accepted that there
 // may be several.
 func OperatorAccess() []kube.Access {
@@ -135,6 +164,14 @@ func (r *run) reviewAccess(ctx context.Context) error {
 		needed = append(needed, CreateAccess(r.Namespace, r.before.Cluster.Version())...)
 		if len(r.Declared.Secrets) > 0 {
 			needed = append(needed, SecretAccess(r.Namespace)...)
+		}
+		if r.namespaceMissing {
+			needed = append(needed, NamespaceAccess(r.Namespace)...)
+		}
+		if r.Redeclared != nil {
+			needed = append(needed, slices.DeleteFunc(RedeclareAccess(), func(a kube.Access) bool {
+				return a.Resource == kube.Nodes().Resource // without it a rule refuses, which can be accepted
+			})...)
 		}
 	}
 	if len(r.SetAside) > 0 {

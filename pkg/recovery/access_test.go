@@ -27,9 +27,11 @@ func TestTheRolesInTheDocumentationAreTheOnesThatAreReviewed(t *testing.T) {
 		"quota-role.yaml":            recovery.QuotaAccess("kafka"),
 		"volumes-alone-role.yaml": slices.Concat(recovery.CreateAccess("kafka", "v1"),
 			recovery.SecretAccess("kafka")),
-		"take-back-role.yaml":      recovery.TakeBackAccess("kafka", "v1"),
-		"set-aside-role.yaml":      recovery.SetAsideAccess("kafka", "v1"),
-		"volumes-clusterrole.yaml": recovery.VolumeAccess(),
+		"take-back-role.yaml":        recovery.TakeBackAccess("kafka", "v1"),
+		"set-aside-role.yaml":        recovery.SetAsideAccess("kafka", "v1"),
+		"volumes-clusterrole.yaml":   recovery.VolumeAccess(),
+		"redeclare-clusterrole.yaml": recovery.RedeclareAccess(),
+		"namespace-role.yaml":        recovery.NamespaceAccess("kafka"),
 	} {
 		want, err := kube.Roles(roleNames()[file], accesses)
 		if err != nil {
@@ -57,7 +59,8 @@ func roleNames() map[string]string {
 		"volumes-clusterrole.yaml": "kafkarecover-volumes", "operators-clusterrole.yaml": "kafkarecover-operators",
 		"set-aside-role.yaml": "kafkarecover-set-aside", "cluster-clusterrole.yaml": "kafkarecover-cluster",
 		"operations-role.yaml": "kafkarecover-operations", "volumes-alone-role.yaml": "kafkarecover-volumes-alone",
-		"take-back-role.yaml": "kafkarecover-take-back",
+		"take-back-role.yaml": "kafkarecover-take-back", "redeclare-clusterrole.yaml": "kafkarecover-redeclare",
+		"namespace-role.yaml": "kafkarecover-namespace",
 	}
 }
 

@@ -23,7 +23,8 @@ func (r *run) makePlan(retained retainOutcome) error {
 		retain: retained.patched, alreadyRetain: retained.already,
 		retained: r.DryRun == DryRunNone, volumesForbidden: r.before.VolumesForbidden,
 		statusID: cluster.Kafka.Status.ClusterID, paused: cluster.Kafka.PauseAnnotated,
-		create: r.createPlan(), settle: r.Settle, pauseTimeout: r.pause.timeout, wait: r.Wait, quota: r.quotaPlan(),
+		made: r.planMade(), create: r.createPlan(), settle: r.Settle, pauseTimeout: r.pause.timeout, wait: r.Wait,
+		quota:       r.quotaPlan(),
 		controllers: controllerClaims(r.before.Volumes, r.excluded),
 	}
 	for i := range r.before.Volumes {

@@ -24,11 +24,14 @@ const bindTimeout = time.Minute
 // mayCreate refuses at once what would only come out when claims are made already: that there is no such namespace, or
 // that the manifests are of a version which is not served.
 func (r *run) mayCreate(ctx context.Context) error {
-	_, err := r.Kube.Get(ctx, kube.Namespaces(), "", r.Namespace)
+	u, err := r.Kube.Get(ctx, kube.Namespaces(), "", r.Namespace)
 	switch {
 	case kube.IsNotFound(err):
-		return fmt.Errorf("namespace %q does not exist: make it again as it was, labels and quotas too, with its operator; "+
-			"then run this again", r.Namespace)
+		if err := r.mayMakeNamespace(); err != nil {
+			return err
+		}
+	case err == nil && u.GetDeletionTimestamp() != nil:
+		return fmt.Errorf("namespace %q is being deleted: wait until it is gone, then run this again", r.Namespace)
 	case err != nil && !kube.IsForbidden(err): // who may not look finds out when the lock is taken
 		return fmt.Errorf("look at namespace %q: %w", r.Namespace, err)
 	}

@@ -116,8 +116,8 @@ func kinds(version string) map[string]kind {
 				"status.nodeIds", "status.roles",
 			},
 		},
-		"PersistentVolume": {
-			gvr: kube.Volumes(),
+		volumeKind: {
+			gvr: kube.Volumes(), created: true, // its object; the disk is Retain
 			// What a volume was tied to comes back after the claim it was tied to is gone: it is Released all the while.
 			back: []string{
 				annotations + OperationAnnotation, annotations + binding.ByControllerAnnotation, "spec.claimRef",
@@ -134,14 +134,19 @@ func kinds(version string) map[string]kind {
 			gvr: strimzi.TopicGVR(version), namespaced: true, created: true,
 			back: []string{annotations + strimzi.ManagedAnnotation},
 		},
+		"Namespace":        {gvr: kube.Namespaces()},
+		limitRangeKind:     {gvr: kube.LimitRanges(), namespaced: true},
 		"ResourceQuota":    {gvr: kube.ResourceQuotas(), namespaced: true, created: true},
 		"Pod":              {gvr: kube.Pods(), namespaced: true},
 		strimzi.PodSetKind: {gvr: strimzi.PodSetGVR(version), namespaced: true},
 	}
 }
 
-// claimKind is the kind of a claim.
-const claimKind = "PersistentVolumeClaim"
+// The kinds of a claim and of a volume.
+const (
+	claimKind  = "PersistentVolumeClaim"
+	volumeKind = "PersistentVolume"
+)
 
 // kindOf returns the kind of an object in a journal, and refuses objects that no operation writes to.
 func kindOf(began *Beginning, o *ObjectRef) (kind, error) {

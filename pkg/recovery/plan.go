@@ -119,6 +119,7 @@ type planInput struct {
 	quota                      quotaPlan
 	settle, pauseTimeout       time.Duration
 	wait                       bool
+	made                       []Step      // what was made before anything was read
 	create                     *createPlan // what is missing; nil where everything is there
 	restartOperator            []string    // operator deployments to restart, with what else they manage
 }
@@ -140,7 +141,7 @@ func buildPlan(in planInput) Plan {
 		KafkaUID: in.uid, ClusterID: in.id, ClusterIDFrom: in.idFrom, Claims: in.claims, Excluded: in.excluded,
 		Accepted: in.accepted, SetAside: in.asides,
 	}
-	p.Steps = append(p.Steps, retainStep(in), readStep(in), lockStep(in))
+	p.Steps = append(in.made, retainStep(in), readStep(in), lockStep(in))
 	p.Steps = append(p.Steps, createSteps(in)...)
 	p.Steps = append(p.Steps, pauseStep(in))
 	p.Steps = append(p.Steps, nodeIDsStep(in)...)

@@ -11,7 +11,8 @@ import (
 
 // The steps of a restore whose resources or claims are gone, between the lock and the pause, and around them.
 const (
-	StepVolumes        StepID = "volumes" // before anything is read
+	StepNamespace      StepID = "namespace" // these two before anything is read
+	StepVolumes        StepID = "volumes"
 	StepClaims         StepID = "claims"
 	StepResources      StepID = "resources"
 	StepNodeIDs        StepID = "node-ids"

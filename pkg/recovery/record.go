@@ -10,6 +10,8 @@ import (
 	"slices"
 	"time"
 
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
 	"github.com/kafkarecover/kafkarecover/pkg/finding"
 	"github.com/kafkarecover/kafkarecover/pkg/kraft/logdir"
 	"github.com/kafkarecover/kafkarecover/pkg/kube"
@@ -32,14 +34,9 @@ type Place struct {
 func placeOf(ctx context.Context, k *kube.Client) (Place, error) {
 	origin := k.Origin()
 	p := Place{Server: origin.Server, Context: origin.Context, User: origin.User}
-	u, err := k.Get(ctx, kube.Namespaces(), "", "kube-system")
-	switch {
-	case err == nil:
-		p.ServerID = string(u.GetUID())
-	case !kube.IsForbidden(err) && !kube.IsNotFound(err):
-		return p, fmt.Errorf("tell the Kubernetes cluster: %w", err)
-	}
-	return p, nil
+	var err error
+	p.ServerID, err = k.ServerID(ctx)
+	return p, err
 }
 
 // ClusterAccess is what telling one Kubernetes cluster from another needs. Without it, plans and journals are bound by
@@ -110,8 +107,9 @@ type ClaimBasis struct {
 	VolumeUID string `json:"volumeUid,omitempty"`
 }
 
-// basisOf records what was observed.
-func basisOf(serverID string, seen *Observation) Basis {
+// basisOf records what was observed. A volume that the operation itself declares has no UID that counts: a plan
+// declares it to read it, and takes it back.
+func basisOf(serverID, operation string, seen *Observation) Basis {
 	b := Basis{
 		ServerID: serverID, Objects: map[string]ObjectBasis{}, Claims: map[string]ClaimBasis{},
 		Contents: map[string]string{},
@@ -129,7 +127,7 @@ func basisOf(serverID string, seen *Observation) Basis {
 			if claim.UID == placement.Planned { // it has none yet
 				claim.UID = ""
 			}
-			if v.PV != nil {
+			if v.PV != nil && !isOwn(&unstructured.Unstructured{Object: v.PV.Object}, operation) {
 				claim.VolumeUID = v.PV.UID
 			}
 			b.Claims[v.Claim.Name] = claim

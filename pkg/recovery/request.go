@@ -13,6 +13,7 @@ import (
 	"github.com/kafkarecover/kafkarecover/pkg/finding"
 	"github.com/kafkarecover/kafkarecover/pkg/kube"
 	"github.com/kafkarecover/kafkarecover/pkg/placement"
+	"github.com/kafkarecover/kafkarecover/pkg/redeclared"
 	"github.com/kafkarecover/kafkarecover/pkg/strimzi"
 	"github.com/kafkarecover/kafkarecover/pkg/volume"
 )
@@ -39,6 +40,13 @@ type Request struct {
 	Exclude []string `json:"exclude,omitempty"`
 	// Declared are the manifests of resources that are gone; nil where none were given. Secrets are among them.
 	Declared *declared.Cluster `json:"-"`
+	// NamespaceManifest is the namespace as it was saved, to be made where it is gone; nil where none was given.
+	NamespaceManifest *declared.Namespace `json:"-"`
+	// Redeclared are volumes to declare anew, from what an earlier look saved; nil where none are. Neither a journal nor
+	// a plan holds them: whoever may write a ConfigMap must not have others declare volumes for him. Redeclares says
+	// that there were some.
+	Redeclared *redeclared.Volumes `json:"-"`
+	Redeclares bool                `json:"redeclares,omitempty"`
 	// Accept lifts single rules for single subjects.
 	Accept []finding.Lift `json:"accept,omitempty"`
 	// SetAside are freshly formatted log directories that are renamed.

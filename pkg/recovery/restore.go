@@ -57,6 +57,11 @@ type run struct {
 	mirror *configMapMirror
 	// recorded is the operation that this run goes on with; nil for a new one.
 	recorded *Recorded
+	// redeclaring is what became of volumes that are declared anew; confirmed tells that a person said yes to the plan.
+	redeclaring redeclaring
+	confirmed   bool
+	// namespaceMissing tells that the namespace was not there, and is made.
+	namespaceMissing bool
 	// saved is the plan that must be made again, exactly; nil where none was given.
 	saved *SavedPlan
 }
@@ -70,6 +75,7 @@ func Restore(ctx context.Context, req Request, deps Deps) (*Result, error) {
 }
 
 func newRun(req Request, deps Deps) *run {
+	req.Redeclares = req.Redeclares || req.Redeclared != nil
 	r := &run{
 		Request: req, Deps: deps, excluded: map[string]bool{},
 		result: &Result{
@@ -207,6 +213,9 @@ func (r *run) open(ctx context.Context) error {
 	if err := journal.add(ctx, Entry{Phase: PhaseBegin, Note: r.describe(), Began: r.beginning(&r.Request)}); err != nil {
 		return err
 	}
+	if err := r.makeNamespace(ctx); err != nil {
+		return err
+	}
 	r.mirror = &configMapMirror{kube: r.Kube, namespace: r.Namespace, cluster: r.Name, operation: operation}
 	return r.hold(ctx)
 }
@@ -242,6 +251,9 @@ func (r *run) describe() string {
 
 // restore goes from the first change to the verified cluster.
 func (r *run) restore(ctx context.Context) error {
+	if refused, err := r.redeclareVolumes(ctx); refused || err != nil {
+		return err
+	}
 	retained, err := r.retain(ctx)
 	if err != nil {
 		return err
@@ -271,6 +283,7 @@ func (r *run) restore(ctx context.Context) error {
 		}
 		return nil
 	}
+	r.confirmed = true
 	if err := r.decide(ctx); err != nil {
 		return err
 	}
@@ -279,12 +292,12 @@ func (r *run) restore(ctx context.Context) error {
 
 // close ends the run: what it left in the cluster is removed, whatever happened, and the journal is closed.
 func (r *run) close(ctx context.Context, cause error) error {
-	if r.write.journal == nil {
-		return nil
-	}
 	// Cleaning up must also work after Ctrl-C, but not hang a terminal.
 	detached, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
 	defer cancel()
+	if r.write.journal == nil {
+		return r.takeBackVolumes(detached)
+	}
 	var errs []error
 	if r.lock != nil {
 		if r.quota != nil {
@@ -295,7 +308,7 @@ func (r *run) close(ctx context.Context, cause error) error {
 			r.marked = true
 			err = r.unmark(detached)
 		}
-		errs = append(errs, err)
+		errs = append(errs, err, r.takeBackVolumes(detached))
 	}
 	errs = append(errs, r.write.journal.add(detached, Entry{Phase: PhaseEnd, Ended: r.ending(cause)}))
 	if r.lock != nil {

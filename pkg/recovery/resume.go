@@ -11,6 +11,7 @@ import (
 	"github.com/kafkarecover/kafkarecover/pkg/declared"
 	"github.com/kafkarecover/kafkarecover/pkg/finding"
 	"github.com/kafkarecover/kafkarecover/pkg/kube"
+	"github.com/kafkarecover/kafkarecover/pkg/redeclared"
 )
 
 // Target names an operation to go on with, to undo or to stop.
@@ -35,7 +36,12 @@ type Repeated struct {
 	RestartOperator bool
 	// Declared are the manifests of resources that are gone. They may hold Secrets, and are neither journaled nor saved.
 	Declared *declared.Cluster
+	// Redeclared are volumes that the operation declares anew.
+	Redeclared *redeclared.Volumes
 }
+
+// volumesFlag gives them.
+const volumesFlag = "--volumes"
 
 // NotRepeatedError lists the flags that must be given again where nobody is asked.
 type NotRepeatedError struct{ Flags []string }
@@ -105,8 +111,12 @@ func Resume(ctx context.Context, t Target, given Repeated, deps Deps) (*Result, 
 	if rec.created() && given.Declared == nil {
 		return nil, &NotRepeatedError{Flags: []string{"--filename"}}
 	}
+	if rec.Began.Request.Redeclares && rec.Decision == nil && given.Redeclared == nil {
+		return nil, &NotRepeatedError{Flags: []string{volumesFlag}}
+	}
 	r := newRun(*rec.Began.Request, deps)
 	r.recorded, r.operation, r.DryRun, r.Declared = rec, rec.Operation, DryRunNone, given.Declared
+	r.Redeclared = given.Redeclared
 	r.result.Operation, r.result.Folder = rec.Operation, rec.Folder
 	if err = r.reopen(ctx, t.TakeOver); err == nil {
 		err = r.goOn(ctx)
@@ -201,6 +211,9 @@ func (r *run) goOn(ctx context.Context) error {
 	if passed {
 		return r.watchOn(ctx)
 	}
+	if err := errors.Join(r.giveBackLent(ctx, StepRead), r.settleClaims(ctx)); err != nil {
+		return err
+	}
 	if r.quota != nil { // raised again, for the claims there are then
 		if err := r.quota.lower(ctx); err != nil {
 			return err
@@ -243,7 +256,7 @@ func (r *run) watchOn(ctx context.Context) error {
 // another the run ends, with the differences in its result.
 func (r *run) asDecided() bool {
 	var differences []string
-	now := basisOf(r.place.ServerID, r.before)
+	now := basisOf(r.place.ServerID, r.operation, r.before)
 	if r.saved != nil {
 		differences = r.saved.differences(r.plan, now)
 	}
@@ -285,7 +298,7 @@ func (r *run) decide(ctx context.Context) error {
 // when things were made that the plan spoke of: they have UIDs from then on.
 func (r *run) journalDecision(ctx context.Context) error {
 	return r.write.journal.add(ctx, Entry{Phase: PhaseDecide, Decided: &Decision{
-		Plan: r.plan, Basis: basisOf(r.place.ServerID, r.before), Baseline: r.base, Findings: r.before.Findings,
+		Plan: r.plan, Basis: basisOf(r.place.ServerID, r.operation, r.before), Baseline: r.base, Findings: r.before.Findings,
 	}})
 }
 

@@ -34,8 +34,8 @@ func MakePlan(ctx context.Context, req Request, deps Deps) (*SavedPlan, *Result,
 		return nil, r.result, err
 	}
 	return &SavedPlan{
-		TypeMeta: output.Meta("Plan"), Request: req, Plan: r.plan, Basis: basisOf(r.place.ServerID, r.before),
-		Findings: r.result.Findings,
+		TypeMeta: output.Meta("Plan"), Request: r.Request, Plan: r.plan, Findings: r.result.Findings,
+		Basis: basisOf(r.place.ServerID, r.operation, r.before),
 	}, r.result, nil
 }
 
@@ -65,8 +65,11 @@ func Apply(ctx context.Context, saved *SavedPlan, given Repeated, deps Deps) (*R
 	if err := given.missing(&saved.Request); err != nil {
 		return nil, err
 	}
+	if saved.Request.Redeclares && given.Redeclared == nil {
+		return nil, &NotRepeatedError{Flags: []string{volumesFlag}}
+	}
 	r := newRun(saved.Request, deps)
-	r.saved, r.DryRun, r.Declared = saved, DryRunNone, given.Declared
+	r.saved, r.DryRun, r.Declared, r.Redeclared = saved, DryRunNone, given.Declared, given.Redeclared
 	return r.result, r.execute(ctx)
 }
 

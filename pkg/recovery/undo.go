@@ -117,6 +117,9 @@ func (r *run) undo(ctx context.Context, out *Reversal) error {
 	if err := r.refusePassed(ctx); err != nil { // another run may have gone on meanwhile
 		return err
 	}
+	if err := r.giveBackLent(ctx, StepUndo); err != nil {
+		return err
+	}
 	groups, err := r.recorded.groups()
 	if err != nil {
 		return err
@@ -208,6 +211,8 @@ type group struct {
 	step   StepID
 	verb   string
 	sub    string
+	// created is the object as it was made; nil for what was there, and for Secrets.
+	created json.RawMessage
 	// fields map a field's path to what it was and what was written.
 	fields map[string]*wroteField
 	first  int
@@ -266,7 +271,8 @@ func (r *Recorded) group(seen, owner map[string]*group, e *Entry, c *Change) err
 		return seen[key]
 	}
 	if c.Verb != VerbPatch {
-		at(strings.Join([]string{object, c.Verb}, "|"))
+		one := at(strings.Join([]string{object, c.Verb}, "|"))
+		one.created = c.Patch
 		return nil
 	}
 	for _, f := range written(c) {
@@ -330,6 +336,9 @@ func (r *run) undoOnce(ctx context.Context, g *group) error {
 // undoCreate deletes what the operation created, where it is still the operation's.
 func (r *run) undoCreate(ctx context.Context, g *group, u *unstructured.Unstructured) error {
 	switch {
+	case g.step == StepNamespace:
+		g.state, g.note = UndoNothing, "it stays, as does what else is in the namespace"
+		return nil
 	case !isOwn(u, r.operation) && !r.recorded.made(&g.object):
 		g.state, g.note = UndoNothing, "it is somebody else's: the operation did not come to create it"
 		return nil
@@ -339,6 +348,9 @@ func (r *run) undoCreate(ctx context.Context, g *group, u *unstructured.Unstruct
 	case !g.kind.created:
 		g.state, g.note = UndoLeft, "objects of this kind are not deleted"
 		return nil
+	}
+	if g.object.Kind == volumeKind {
+		return r.undoVolume(ctx, g, u)
 	}
 	if g.object.Kind == claimKind {
 		if left, err := r.mayLetGo(ctx, u); left != "" || err != nil {

@@ -78,12 +78,15 @@ func Kubernetes(ctx context.Context, client *kube.Client, t Targets, now time.Ti
 		TypeMeta: output.Meta("Scan"), Time: now.UTC(), Context: origin.Context, Server: origin.Server, Clusters: []Cluster{},
 		scope: t,
 	}
+	var err error
+	if s.ServerID, err = client.ServerID(ctx); err != nil {
+		return nil, err
+	}
 	if opts.Via != Objects && opts.Via != Exec {
 		s.Operation = opts.Operation
 	}
 	namespaces := []string{t.Namespace}
 	if t.All {
-		var err error
 		if namespaces, err = kafkaNamespaces(ctx, client); err != nil {
 			return nil, err
 		}

@@ -23,6 +23,9 @@ type Scan struct {
 	Context string `json:"context,omitempty"`
 	Server  string `json:"server,omitempty"`
 	Dir     string `json:"dir,omitempty"`
+	// ServerID is the UID of the namespace kube-system, which tells one Kubernetes cluster from another; empty where it
+	// may not be read.
+	ServerID string `json:"serverId,omitempty"`
 	// Operation names the run in the labels of its temporary pods.
 	Operation string    `json:"operation,omitempty"`
 	Clusters  []Cluster `json:"clusters"`

@@ -1,0 +1,137 @@
+package recovery
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/kafkarecover/kafkarecover/pkg/binding"
+	"github.com/kafkarecover/kafkarecover/pkg/kube"
+	"github.com/kafkarecover/kafkarecover/pkg/object"
+	"github.com/kafkarecover/kafkarecover/pkg/volume"
+)
+
+// giveBackLent gives back what a run that died had borrowed to read it, in the name of a step: as long as a claim of a
+// temporary name holds a volume it can neither be read again nor be bound. The pods that read it go first.
+func (r *run) giveBackLent(ctx context.Context, step StepID) error {
+	stopped := map[string]bool{}
+	for _, ref := range r.recorded.createdClaims(StepRead) {
+		claim, err := r.Kube.Get(ctx, kube.Claims(), ref.Namespace, ref.Name)
+		if kube.IsNotFound(err) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if _, borrows := claim.GetAnnotations()[binding.LoanAnnotation]; !borrows {
+			continue // it was given back, and this one is somebody else's
+		}
+		if reader := claim.GetLabels()[OperationLabel]; reader != "" && !stopped[reader] {
+			stopped[reader] = true
+			if err := r.stopReading(ctx, step, reader); err != nil {
+				return err
+			}
+		}
+		if err := binding.GiveBack(ctx, r.Kube, lender{write: r.write, step: step}, claim); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// stopReading deletes the temporary pods of a look, and waits until they are gone.
+func (r *run) stopReading(ctx context.Context, step StepID, reader string) error {
+	pods, err := r.Kube.List(ctx, kube.Pods(), r.Namespace, kube.ListOptions{
+		LabelSelector: ManagedByLabel + "=" + ManagedBy + "," + OperationLabel + "=" + reader,
+	})
+	if err != nil {
+		return err
+	}
+	for i := range pods.Items {
+		pod := &pods.Items[i]
+		if err := r.deletePod(ctx, step, pod); err != nil {
+			return fmt.Errorf("remove pod %q, which a run that died left: %w", pod.GetName(), err)
+		}
+	}
+	for i := range pods.Items {
+		pod := &pods.Items[i]
+		if err := r.waitGone(ctx, kube.Pods(), r.Namespace, pod.GetName(), pod.GetUID()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// settleClaims has every claim that a run made before it died either hold its volume or be gone, so that it is made
+// again: one that waits for its volume would be judged as a second candidate for its slot.
+func (r *run) settleClaims(ctx context.Context) error {
+	for _, ref := range r.recorded.createdClaims(StepClaims) {
+		u, err := r.Kube.Get(ctx, kube.Claims(), ref.Namespace, ref.Name)
+		if kube.IsNotFound(err) || err == nil && !isOwn(u, r.operation) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		claim := binding.Claim{Namespace: u.GetNamespace(), Name: u.GetName(), UID: u.GetUID()}
+		pv, err := r.Kube.Get(ctx, kube.Volumes(), "", object.String(u.Object, "spec", "volumeName"))
+		if kube.IsNotFound(err) {
+			continue // the rules say so
+		}
+		if err != nil {
+			return err
+		}
+		if parsed := volume.ParsePersistentVolume(pv.Object); claim.Holds(&parsed) {
+			bounded, cancel := context.WithTimeout(ctx, bindTimeout)
+			err = binding.WaitBound(bounded, r.Kube, claim, pv.GetName())
+			cancel()
+		} else if err = r.write.remove(ctx, StepClaims, kube.Claims(), u); err == nil {
+			err = r.waitGone(ctx, kube.Claims(), claim.Namespace, claim.Name, claim.UID)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// createdClaims are the claims that a step was about to create, each once.
+func (r *Recorded) createdClaims(step StepID) []ObjectRef {
+	var out []ObjectRef
+	seen := map[string]bool{}
+	for i := range r.Entries {
+		e := &r.Entries[i]
+		if e.Phase != PhaseIntent || e.Step != string(step) {
+			continue
+		}
+		for _, c := range e.Changes {
+			if o := c.Object; c.Verb == VerbCreate && o.Kind == claimKind && o.Namespace == r.Began.Kafka.Namespace &&
+				objectNamed.MatchString(o.Name) && !seen[o.Name] {
+				seen[o.Name] = true
+				out = append(out, o)
+			}
+		}
+	}
+	return out
+}
+
+// goneTimeout bounds the wait for an object that was deleted; what holds it has been taken away before.
+const goneTimeout = time.Minute
+
+// waitGone waits until exactly this object is there no more.
+func (r *run) waitGone(
+	ctx context.Context, gvr schema.GroupVersionResource, namespace, name string, uid types.UID,
+) error {
+	_, err := r.Kube.WaitFor(ctx, kube.Wait{
+		Resource: gvr, Namespace: namespace, Name: name, Timeout: goneTimeout,
+		What: fmt.Sprintf("%s %q to be gone", gvr.Resource, name),
+		Condition: func(now *unstructured.Unstructured) (bool, string, error) {
+			return now == nil || now.GetUID() != uid, "it is still there", nil
+		},
+	})
+	return err
+}
