@@ -314,6 +314,21 @@ func TestTheImageOfTemporaryPods(t *testing.T) {
 		}, "", "mirror.test/own:1", `spec.kafka.image of kafka "my-cluster"`, nil},
 		"of the operator": {func(w *world) { w.without("pods") }, "", operatorImage,
 			`the Kafka image of operator "operators/strimzi-cluster-operator"`, []string{"mirror"}},
+		"one of the operator's that a node has": {func(w *world) {
+			set(w.without("pods").lists["kafkas"][0], nil, "spec", "kafka", "version")
+			set(w.lists["kafkas"][0], nil, "status", "kafkaVersion")
+			w.lists["nodes"] = []map[string]any{{
+				"metadata": map[string]any{"name": "worker-1"},
+				"status": map[string]any{"images": []any{map[string]any{"names": []any{
+					"quay.io/strimzi/kafka@sha256:0", "quay.io/strimzi/kafka:1.2.0-kafka-4.1.1",
+				}}}},
+			}}
+		}, "", "quay.io/strimzi/kafka:1.2.0-kafka-4.1.1",
+			`the Kafka image of operator "operators/strimzi-cluster-operator", which node "worker-1" has`, []string{"mirror"}},
+		"the operator's newest where no node has one": {func(w *world) {
+			set(w.without("pods").lists["kafkas"][0], nil, "spec", "kafka", "version")
+			set(w.lists["kafkas"][0], nil, "status", "kafkaVersion")
+		}, "", operatorImage, `the Kafka image of operator "operators/strimzi-cluster-operator"`, []string{"mirror"}},
 		"on a node": {func(w *world) {
 			w.without("pods", "deployments").lists["nodes"] = []map[string]any{{
 				"metadata": map[string]any{"name": "worker-1"},

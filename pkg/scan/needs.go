@@ -129,10 +129,13 @@ func imageOffers(flag string, c *strimzi.Cluster, live *Live) []probe.ImageOffer
 		})
 	}
 	for _, op := range operatorsFor(c, live) {
-		offers = append(offers, probe.ImageOffer{
-			Image: op.KafkaImage(kafkaVersion(c)), PullSecrets: op.PullSecrets,
-			Origin: fmt.Sprintf("the Kafka image of operator %q", op.Name()),
-		})
+		images := op.ImagesFor(kafkaVersion(c))
+		for _, image := range images {
+			offers = append(offers, probe.ImageOffer{
+				Image: image, PullSecrets: op.PullSecrets, OneOfSeveral: len(images) > 1,
+				Origin: fmt.Sprintf("the Kafka image of operator %q", op.Name()),
+			})
+		}
 	}
 	return offers
 }

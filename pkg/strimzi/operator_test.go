@@ -1,6 +1,7 @@
 package strimzi_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -67,15 +68,14 @@ func TestOperator(t *testing.T) {
 	if op.Name() != "strimzi/strimzi-cluster-operator" || op.DefaultKafkaVersion() != "4.0.0" {
 		t.Errorf("got %q, %q", op.Name(), op.DefaultKafkaVersion())
 	}
-	for version, image := range map[string]string{
-		"3.9.1": "r/kafka:0.47.0-kafka-3.9.1", "": "r/kafka:0.47.0-kafka-4.0.0", "1.0": "r/kafka:0.47.0-kafka-4.0.0",
-	} {
-		if got := op.KafkaImage(version); got != image {
-			t.Errorf("image of %q: want %q, got %q", version, image, got)
+	both := []string{"r/kafka:0.47.0-kafka-4.0.0", "r/kafka:0.47.0-kafka-3.9.1"}
+	for version, images := range map[string][]string{"3.9.1": both[1:], "": both, "1.0": both} {
+		if got := op.ImagesFor(version); !slices.Equal(got, images) {
+			t.Errorf("images for %q: want %q, got %q", version, images, got)
 		}
 	}
-	if (strimzi.Operator{}).KafkaImage("4.0.0") != "" {
-		t.Error("an image nobody named was made up")
+	if got := (strimzi.Operator{}).ImagesFor("4.0.0"); len(got) > 0 {
+		t.Errorf("an image nobody named was made up: %q", got)
 	}
 }
 

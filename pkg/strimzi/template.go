@@ -1,7 +1,9 @@
 package strimzi
 
 import (
+	"maps"
 	"regexp"
+	"slices"
 
 	"github.com/kafkarecover/kafkarecover/pkg/object"
 )
@@ -15,13 +17,18 @@ func (c *Cluster) PodTemplate(pool string) map[string]any {
 	return object.Map(c.Kafka.Object, "spec", "kafka", "template", "pod")
 }
 
-// KafkaImage returns the image the operator would run for that Kafka version, its newest where the version is empty
-// or it has none for it; empty where its images are not known.
-func (o Operator) KafkaImage(version string) string {
+// ImagesFor returns the image the operator would run for that Kafka version, or all of its images, the newest first,
+// where the version is empty or it has none for it; none where its images are not known.
+func (o Operator) ImagesFor(version string) []string {
 	if image := o.KafkaImages[version]; image != "" {
-		return image
+		return []string{image}
 	}
-	return o.KafkaImages[o.DefaultKafkaVersion()]
+	versions := slices.SortedFunc(maps.Keys(o.KafkaImages), func(a, b string) int { return CompareVersions(b, a) })
+	images := make([]string, len(versions))
+	for i, v := range versions {
+		images[i] = o.KafkaImages[v]
+	}
+	return images
 }
 
 // kafkaImage is the form of the tags of Strimzi's Kafka images, which stays when they are mirrored:
