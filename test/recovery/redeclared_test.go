@@ -300,7 +300,9 @@ func TestAPlanWithDeclaredVolumesIsApplied(t *testing.T) {
 }
 
 // killLost runs a restore of a lost cluster until it dies at a line.
-func (g *ground) killLost(saved *scan.Scan, at recoverytest.When) (left, operation string) {
+func (g *ground) killLost(
+	saved *scan.Scan, at recoverytest.When, change ...func(*recovery.Request),
+) (left, operation string) {
 	g.t.Helper()
 	ctx, cancel := context.WithCancel(g.t.Context())
 	defer cancel()
@@ -308,6 +310,9 @@ func (g *ground) killLost(saved *scan.Scan, at recoverytest.When) (left, operati
 	client := clientThrough(g.t, func(next http.RoundTripper) http.RoundTripper { k.Next = next; return k })
 	result, err := g.restoreLost(ctx, saved, func(r *recovery.Request, d *recovery.Deps) {
 		d.Kube, r.Timeout = client, 3*time.Minute
+		for _, c := range change {
+			c(r)
+		}
 	})
 	if k.Died() == "" {
 		g.t.Fatalf("the run ended by itself: %v %s", err, told(result))
