@@ -56,7 +56,7 @@ func (r *readFlags) validate() error {
 
 // lookOptions are the options of a look whose reading is told as it happens. settle ends what is still being told.
 func (f *Factory) lookOptions(operation string, r *readFlags) (opts scan.Options, settle func()) {
-	p := &readingProgress{reporter: f.Progress(), steps: map[string]*progress.Step{}}
+	p := &readingProgress{reporter: f.Progress(), steps: map[string]*progress.Step{}, reasons: map[string]string{}}
 	return scan.Options{
 		Via: scan.Via(r.via.value), Image: r.image, Operation: operation, Parallel: r.parallel,
 		ScheduleTimeout: r.scheduleTimeout, ReadTimeout: r.readTimeout,
@@ -73,6 +73,9 @@ type readingProgress struct {
 	reporter *progress.Reporter
 	mu       sync.Mutex
 	steps    map[string]*progress.Step
+	// reasons maps why a claim was not read to the first claim of which that was said: what keeps one pod from its
+	// claims is the same for all of them, and can be long.
+	reasons map[string]string
 }
 
 // observe is called from several goroutines.
@@ -81,17 +84,37 @@ func (p *readingProgress) observe(ev probe.Event) {
 	case probe.PodCreating:
 		p.each(ev, func(*progress.Step) {}) // that it began is all there is to say
 	case probe.PodWaiting:
-		p.each(ev, func(s *progress.Step) { s.Update("waits: %s", ev.Message) })
+		p.step(ev.Claims[0]).Update("waits%s: %s", others(ev), ev.Message)
 	case probe.GroupSplit:
-		p.each(ev, func(s *progress.Step) { s.Update("one of %d cannot be mounted: %s", len(ev.Claims), ev.Message) })
+		p.step(ev.Claims[0]).Update("one of %d cannot be mounted: %s", len(ev.Claims), ev.Message)
 	case probe.ClaimRead:
 		p.end(ev, func(s *progress.Step) { s.Done("read in pod %s", ev.Pod) })
 	case probe.ClaimUnread:
-		p.end(ev, func(s *progress.Step) { s.Fail("%s", ev.Message) })
+		reason := p.reason(ev)
+		p.end(ev, func(s *progress.Step) { s.Fail("%s", reason) })
 	case probe.CleanupFailed:
 		p.reporter.Warnf("temporary pods may be left behind: %s", ev.Message)
 	case probe.PodStarted, probe.ClaimListed, probe.PodRemoving, probe.PodsGone:
 	}
+}
+
+// others says how many claims share the pod of the one that is named.
+func others(ev probe.Event) string {
+	if n := len(ev.Claims) - 1; n > 0 {
+		return fmt.Sprintf(", as %d more in its pod", n)
+	}
+	return ""
+}
+
+func (p *readingProgress) reason(ev probe.Event) string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	first, said := p.reasons[ev.Message]
+	if said && first != ev.Claims[0] {
+		return "not read, for the same reason as " + first
+	}
+	p.reasons[ev.Message] = ev.Claims[0]
+	return "not read: " + ev.Message
 }
 
 func (p *readingProgress) each(ev probe.Event, do func(*progress.Step)) {

@@ -187,11 +187,15 @@ type UnreadError struct {
 
 // Error names the claim and the reason.
 func (e *UnreadError) Error() string {
-	msg := fmt.Sprintf("claim %q was not read: %s", e.Claim, e.Reason)
+	return fmt.Sprintf("claim %q was not read: %s", e.Claim, e.why())
+}
+
+// why is the reason without the claim's name.
+func (e *UnreadError) why() string {
 	if e.Err != nil {
-		msg += ": " + e.Err.Error()
+		return e.Reason.String() + ": " + e.Err.Error()
 	}
-	return msg
+	return e.Reason.String()
 }
 
 // Unwrap returns the underlying error, if any.

@@ -107,7 +107,11 @@ func unread(ctx context.Context, claim string, r reading, req Request) error {
 
 func tellRead(observe func(Event), o Outcome) {
 	ev := Event{Kind: ClaimRead, Claims: []string{o.Claim}, Pod: o.Pod, Node: o.Node}
-	if o.Err != nil {
+	var unread *UnreadError
+	switch {
+	case errors.As(o.Err, &unread):
+		ev.Kind, ev.Message = ClaimUnread, unread.why()
+	case o.Err != nil:
 		ev.Kind, ev.Message = ClaimUnread, o.Err.Error()
 	}
 	observe(ev)

@@ -52,6 +52,15 @@ func (r *claimReader) readReleased(ctx context.Context) (err error) {
 func (r *claimReader) readBorrowed(ctx context.Context, loan *binding.Loan) error {
 	borrowed := *r
 	borrowed.volumes, borrowed.only, borrowed.visits = map[string]*volume.Volume{}, nil, nil
+	borrowed.opts.Observe = func(ev probe.Event) { // a person knows the volumes, and not what borrows them
+		ev.Claims = slices.Clone(ev.Claims)
+		for i, name := range ev.Claims {
+			if v := borrowed.volumes[name]; v != nil {
+				ev.Claims[i] = v.Name
+			}
+		}
+		r.opts.Observe(ev)
+	}
 	borrowed.opts.Removal = nil // nothing is given back while a pod has it
 	if r.opts.Removal != nil {
 		if err := r.opts.Removal.Wait(ctx); err != nil {

@@ -12,7 +12,8 @@ import (
 )
 
 // Section shows findings one below the other: what, the evidence, and what to do. Findings that differ in their subject
-// alone are shown as one with all its subjects: nine volumes with the same trouble are one thing to read.
+// alone, and in evidence that names it, are shown as one with all its subjects: nine volumes with the same trouble are
+// one thing to read.
 func Section(title string, findings []finding.Finding, remedies bool) output.Section {
 	s := output.Section{Title: title}
 	for len(findings) > 0 {
@@ -23,18 +24,37 @@ func Section(title string, findings []finding.Finding, remedies bool) output.Sec
 	return s
 }
 
-// alike is how many of the first findings differ in their subject alone.
+// alike is how many of the first findings can be shown as one.
 func alike(findings []finding.Finding) int {
-	first, n := findings[0], 1
+	first, n := &findings[0], 1
 	for n < len(findings) {
-		f := findings[n]
+		f := &findings[n]
 		if f.Rule != first.Rule || f.Message != first.Message || f.Remedy != first.Remedy ||
-			f.Unevaluated != first.Unevaluated || !slices.Equal(f.Evidence, first.Evidence) {
+			f.Unevaluated != first.Unevaluated ||
+			!slices.Equal(f.Evidence, first.Evidence) && (!ownEvidence(f) || !ownEvidence(first)) {
 			break
 		}
 		n++
 	}
 	return n
+}
+
+// ownEvidence tells whether every line of evidence begins with the subject.
+func ownEvidence(f *finding.Finding) bool {
+	return len(f.Evidence) > 0 &&
+		!slices.ContainsFunc(f.Evidence, func(e string) bool { return !strings.HasPrefix(e, f.Subject) })
+}
+
+// evidenceOf is what is seen of all the findings: the same of each, or each one's own.
+func evidenceOf(group []finding.Finding) []string {
+	if len(group) == 1 || !ownEvidence(&group[0]) {
+		return group[0].Evidence
+	}
+	var all []string
+	for i := range group {
+		all = append(all, group[i].Evidence...)
+	}
+	return all
 }
 
 func lines(group []finding.Finding, remedies bool) []output.Line {
@@ -54,7 +74,7 @@ func lines(group []finding.Finding, remedies bool) []output.Line {
 			output.Indented(4, strings.Join(subjects, " ")))
 	}
 	out = append(out, output.Indented(4, f.Message))
-	for _, e := range f.Evidence {
+	for _, e := range evidenceOf(group) {
 		out = append(out, output.Indented(6, "· ", e))
 	}
 	if remedies && f.Remedy != "" {

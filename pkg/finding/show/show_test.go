@@ -39,6 +39,23 @@ was not read
 	if got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
+	a.Evidence, b.Evidence = []string{"pvc/a: taint", "pvc/a:kafka-log0: gone"}, []string{"pvc/b: taint"}
+	got = text(show.Section("Findings", []finding.Finding{a, b, other}, true))
+	want = `critical volume-unread  2 subjects
+pvc/a pvc/b
+was not read
+· pvc/a: taint
+· pvc/a:kafka-log0: gone
+· pvc/b: taint
+→ read it
+critical volume-unread  pvc/c
+was not read
+· taint
+→ read it
+`
+	if got != want {
+		t.Errorf("evidence that names its subject: got\n%s\nwant\n%s", got, want)
+	}
 	if plain := text(show.Section("Findings", []finding.Finding{a}, false)); strings.Contains(plain, "read it") {
 		t.Errorf("remedies were not asked for:\n%s", plain)
 	}
