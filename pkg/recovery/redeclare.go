@@ -269,16 +269,24 @@ func (r *run) takeBackVolumes(ctx context.Context) error {
 	if r.confirmed || r.recorded != nil && r.recorded.Decision != nil {
 		return nil
 	}
-	var errs []error
-	for _, v := range r.redeclaring.todo {
-		if err := r.atNewest(ctx, func(ctx context.Context) error { return r.takeBackVolume(ctx, v) }); err != nil {
-			errs = append(errs, fmt.Errorf("take back pv %q, which was declared: %w", v.PV.Name, err))
-		}
+	errs := make([]error, len(r.redeclaring.todo)) // each volume has its own
+	var group errgroup.Group
+	group.SetLimit(writesAtOnce)
+	for i, v := range r.redeclaring.todo {
+		group.Go(func() error {
+			err := r.atNewest(ctx, func(ctx context.Context) error { return r.takeBackVolume(ctx, v) })
+			if err != nil {
+				errs[i] = fmt.Errorf("take back pv %q, which was declared: %w", v.PV.Name, err)
+			}
+			return nil
+		})
 	}
-	if len(errs) > 0 {
+	_ = group.Wait()
+	err := errors.Join(errs...)
+	if err != nil {
 		r.touched = true // so that the journal's copy stays, and undo can be tried
 	}
-	return errors.Join(errs...)
+	return err
 }
 
 func (r *run) takeBackVolume(ctx context.Context, v redeclared.Volume) error {

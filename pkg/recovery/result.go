@@ -92,6 +92,10 @@ func (e *NotFoundError) Error() string {
 	if e.Volumes > 0 {
 		text += fmt.Sprintf(", but %d volumes of it", e.Volumes)
 	}
-	return text + ": give its manifests with -f, those of its pools among them; `kafkarecover export manifests` writes " +
-		"them from the volumes where they are lost"
+	text += ": give its manifests with -f, those of its pools among them; `kafkarecover export manifests` writes them " +
+		"from the volumes where they are lost"
+	if e.Volumes == 0 {
+		text += "; where this Kubernetes cluster has never had its volumes, --volumes declares them from an earlier scan"
+	}
+	return text
 }
