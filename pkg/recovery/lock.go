@@ -281,3 +281,27 @@ func (l *lock) release(ctx context.Context) error {
 	}
 	return nil
 }
+
+// dropDead deletes the Lease of an operation that has ended, where its run died between its last line and the Lease's
+// release. One that has not expired, or is another operation's, stays.
+func dropDead(ctx context.Context, k *kube.Client, clk clock.PassiveClock, rec *Recorded) error {
+	namespace, name := rec.Began.Kafka.Namespace, lockName(rec.Began.Kafka.Name)
+	held, err := k.Get(ctx, kube.Leases(), namespace, name)
+	if kube.IsNotFound(err) || kube.IsForbidden(err) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("look at the lock: %w", err)
+	}
+	holder, until := leaseHolder(held)
+	if HolderOperation(holder) != rec.Operation || clk.Now().Before(until) {
+		return nil
+	}
+	err = k.Delete(ctx, kube.Leases(), namespace, name, kube.DeleteOptions{
+		UID: held.GetUID(), ResourceVersion: held.GetResourceVersion(),
+	})
+	if err != nil && !kube.IsNotFound(err) && !kube.IsConflict(err) {
+		return fmt.Errorf("release the lock of a run that has ended: %w", err)
+	}
+	return nil
+}

@@ -103,7 +103,7 @@ func Resume(ctx context.Context, t Target, given Repeated, deps Deps) (*Result, 
 		return nil, err
 	}
 	if err := rec.resumable(); err != nil {
-		return nil, err
+		return nil, errors.Join(err, dropDead(ctx, deps.Kube, deps.Clock, rec))
 	}
 	if err := given.missing(rec.Began.Request); err != nil {
 		return nil, err

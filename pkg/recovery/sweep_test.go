@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/kafkarecover/kafkarecover/pkg/exitcode"
+	"github.com/kafkarecover/kafkarecover/pkg/kube"
 	"github.com/kafkarecover/kafkarecover/pkg/recovery"
 	"github.com/kafkarecover/kafkarecover/pkg/recovery/recoverytest"
 )
@@ -87,6 +88,23 @@ func TestDyingAfterALine(t *testing.T) {
 			})
 		}
 	}
+}
+
+// A run that dies between its last line and the release of its Lease has nothing left to go on with, and yet it must not
+// keep a lock.
+func TestDyingAfterTheLastLine(t *testing.T) {
+	t.Parallel()
+	s := newStand(t, unpackDisks(t), true)
+	left, operation, died := s.kill(func(_ int, e recovery.Entry) bool { return e.Phase == recovery.PhaseEnd }, false)
+	if died == "" || s.server.Get(kube.Leases(), standNamespace, "kafkarecover-"+standCluster) == nil {
+		t.Fatalf("it was to die before its Lease is released, and died at %q", died)
+	}
+	var ended *recovery.EndedError
+	_, err := recovery.Resume(t.Context(), s.target(operation), recovery.Repeated{}, s.in(left))
+	if !errors.As(err, &ended) || ended.Outcome != recovery.OutcomeRestored {
+		t.Errorf("it has ended: %v", err)
+	}
+	s.wantRunning()
 }
 
 // settled is the content once the operator has come to rest.

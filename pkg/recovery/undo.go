@@ -41,7 +41,8 @@ func Undo(ctx context.Context, t Target, deps Deps) (*Reversal, error) {
 		return nil, err
 	}
 	if e := r.recorded.Ended; e != nil && e.Outcome == OutcomeUndone {
-		return nil, &EndedError{Operation: r.operation, Outcome: e.Outcome, Next: "nothing of it is left"}
+		return nil, errors.Join(&EndedError{Operation: r.operation, Outcome: e.Outcome, Next: "nothing of it is left"},
+			dropDead(ctx, r.Kube, r.Clock, r.recorded))
 	}
 	out := &Reversal{
 		TypeMeta: output.Meta("Undo"), Operation: r.operation, Folder: r.recorded.Folder, Namespace: r.Namespace,
