@@ -29,7 +29,11 @@ silent loss is refused: each refusal says why and what to do.
 
 Where the Kafka resource exists it is paused: crash-looping on a random cluster ID, or never started. Where it is gone,
 with its claims or without, -f gives the manifests: volumes that no claim holds are read, claims are made and bound to
-the ones that are theirs, and the resources are created paused, with the node IDs of the volumes.`
+the ones that are theirs, and the resources are created paused, with the node IDs of the volumes.
+
+Where everything was created again too early, and a new cluster stands on new volumes beside the old ones, which lie
+Released, --rebind-claims brings the old ones back: it says what the new cluster has accepted, stops its pods, and makes
+the claims again for the old volumes. The new volumes are kept.`
 
 const (
 	defaultRestoreTimeout = 30 * time.Minute
@@ -46,6 +50,7 @@ type restoreOptions struct {
 	exclude         []string
 	accept          []string
 	setAside        []string
+	rebindClaims    bool
 	yes             bool
 	dryRun          *choice
 	wait            bool
@@ -75,7 +80,8 @@ func newRestoreCmd(f *Factory) *cobra.Command {
 		Example: `kafkarecover restore kafka/my-cluster -n kafka --dry-run=client
 kafkarecover restore kafka/my-cluster -n kafka
 kafkarecover restore --cluster my-cluster -n kafka --yes -o json
-kafkarecover restore kafka/my-cluster -n kafka -f manifests/`,
+kafkarecover restore kafka/my-cluster -n kafka -f manifests/
+kafkarecover restore kafka/my-cluster -n kafka --rebind-claims`,
 		GroupID:           groupRecover,
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: f.fromCluster(clusterNames("kafka/")),
@@ -107,6 +113,9 @@ func (o *restoreOptions) addRequestFlags(cmd *cobra.Command) {
 	fs.StringArrayVar(&o.accept, "accept", nil, "Lift one rule for one subject, as `RULE=SUBJECT`; may be repeated")
 	fs.StringArrayVar(&o.setAside, "set-aside", nil,
 		"Rename a freshly formatted log directory, as `pvc/CLAIM:DIRECTORY`; may be repeated")
+	fs.BoolVar(&o.rebindClaims, "rebind-claims", false,
+		"Where claims hold new volumes beside the old ones, or each other's, stop the pods and make the claims again for "+
+			"the volumes with their nodes' data; volumes that lose theirs are kept")
 	fs.StringArrayVarP(&o.manifests, "filename", "f", nil,
 		"Manifests of the Kafka resource, its pools, topics, users and Secrets where they are gone: `FILE`, folder, "+
 			"kustomization, or - for standard input; may be repeated")
@@ -176,6 +185,10 @@ func (o *restoreOptions) Validate() error {
 		return errors.New("--volumes declares volumes of a cluster that is made from manifests: give those with -f")
 	case o.volumes.file == "-" && slices.Contains(o.manifests, "-"):
 		return errors.New("-f - and --volumes - cannot both be standard input")
+	case o.rebindClaims && len(o.setAside) > 0:
+		return errors.New("--rebind-claims and --set-aside are two runs: claims get other volumes by the former")
+	case o.rebindClaims && len(o.manifests) > 0:
+		return errors.New("--filename is for a Kafka resource that is gone, --rebind-claims for one that is there")
 	case slices.Contains(o.exclude, ""):
 		return errors.New("--exclude: the claim's name is empty")
 	case o.timeout <= 0 || o.pauseTimeout < 0 || o.settle < 0:
@@ -217,7 +230,7 @@ func (o *restoreOptions) request(
 ) recovery.Request {
 	return recovery.Request{
 		Namespace: namespace, Name: o.name, ClusterID: o.clusterID, Exclude: o.exclude, Accept: o.accepts,
-		SetAside: o.asides, Declared: declaration, Redeclared: volumes,
+		SetAside: o.asides, RebindClaims: o.rebindClaims, Declared: declaration, Redeclared: volumes,
 		DryRun: recovery.DryRun(o.dryRun.value), Wait: o.wait, Timeout: o.timeout, PauseTimeout: o.pauseTimeout,
 		Settle: o.settle, RestartOperator: o.restartOperator,
 	}

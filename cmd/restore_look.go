@@ -34,7 +34,8 @@ func (o *restoreOptions) looker(
 		}
 		opts.Excluded, opts.ClusterID, opts.Visit = req.Excluded, req.ClusterID, req.Visit
 		opts.SetAside = req.SetAside
-		opts.Planned, opts.Released, opts.Lender = req.Planned, req.Planned != nil, req.Lender
+		opts.Planned, opts.Rebind, opts.Lender = req.Planned, req.Rebind, req.Lender
+		opts.Released = req.Planned != nil || req.Rebind
 		if req.Depth == recovery.Objects {
 			opts.Via = scan.Objects
 		}
@@ -45,6 +46,7 @@ func (o *restoreOptions) looker(
 		return &recovery.Observation{
 			Cluster: seen.Kafka, Volumes: seen.Volumes, Others: seen.Others, Findings: seen.Findings,
 			VolumesForbidden: seen.VolumesForbidden, Planned: seen.Planned, Placements: seen.Placements,
+			LetGo: seen.LetGo, Displaced: seen.Displaced,
 		}, nil
 	}
 }

@@ -175,7 +175,7 @@ func GiveBack(ctx context.Context, k *kube.Client, w Writer, claim *unstructured
 	if err := w.Delete(ctx, c); err != nil && !kube.IsNotFound(err) {
 		return fmt.Errorf("remove the claim that borrowed pv %q: %w", pv, err)
 	}
-	return waitGone(ctx, k, c)
+	return WaitGone(ctx, k, c)
 }
 
 // untie puts a volume's former tie back, where the borrowing claim still has it.
@@ -206,7 +206,8 @@ func untie(ctx context.Context, k *kube.Client, w Writer, name string, c Claim, 
 	}
 }
 
-func waitGone(ctx context.Context, k *kube.Client, c Claim) error {
+// WaitGone waits until a claim that was deleted is gone: what protects claims in use lets go of it a moment later.
+func WaitGone(ctx context.Context, k *kube.Client, c Claim) error {
 	_, err := k.WaitFor(ctx, kube.Wait{
 		Resource: kube.Claims(), Namespace: c.Namespace, Name: c.Name, Timeout: defaultBindTimeout,
 		What: fmt.Sprintf("claim %q to be gone", c.Namespace+"/"+c.Name),

@@ -105,6 +105,15 @@ func objectCases() []ruleCase {
 		},
 		{rule: "released-volumes", name: "shadowed is worse", change: beside("Released")},
 		{
+			rule: "shadowed-by-new-volume", name: "by a volume that lost its claim on purpose",
+			change: func(w *world) { beside("Released")(w); w.Others[0].DisplacedBy = "restore-20261126-031123-b369" },
+		},
+		{
+			rule: "released-volumes", name: "lost its claim on purpose", want: []string{"pv/old"},
+			change: func(w *world) { beside("Released")(w); w.Others[0].DisplacedBy = "restore-20261126-031123-b369" },
+			says:   []string{"operation restore-20261126-031123-b369 gave its claim to another volume"},
+		},
+		{
 			rule: "same-disk-twice", name: "one handle", want: []string{"pv/old"},
 			change: func(w *world) {
 				beside("Released")(w)

@@ -24,7 +24,7 @@ type entry struct {
 // entries returns all rules. A function, not a variable: nothing can change the table.
 func entries() []entry {
 	return slices.Concat(identityRules(), slotRules(), assignRules(), contentRules(), quorumRules(), objectRules(),
-		liveRules(), versionRules(), severalRules(), redeclaredRules())
+		liveRules(), versionRules(), severalRules(), redeclaredRules(), displacedRules())
 }
 
 // Rules returns the documentation of every rule, sorted by ID.

@@ -90,8 +90,8 @@ func bindingRules() []entry {
 			Why: "It is what is left when everything was created again by itself: the new cluster looks healthy and is " +
 				"empty, the data lies on the old volumes.",
 			Source: "Kubernetes: claimRef; the picture after a namespace was deleted and synchronised again",
-			Remedy: "read both volumes before anything else; bind the claim to the one with the data, or accept it if the old " +
-				"one is not wanted",
+			Remedy: "`restore --rebind-claims` reads both, says what was written to the new one, and binds the claim to the " +
+				"old one; accept it if the old one is not wanted",
 		}, judgeShadowed},
 		{Rule{
 			ID: "released-volumes", Severity: Info,
@@ -141,6 +141,9 @@ func (s *scene) allPVs() []*volume.PersistentVolume {
 		for i := range s.in.Redeclared.Volumes {
 			add(&s.in.Redeclared.Volumes[i])
 		}
+	}
+	for i := range s.in.Displaced {
+		add(s.in.Displaced[i].PV)
 	}
 	return out
 }
@@ -262,12 +265,14 @@ func judgeNotBound(s *scene) []found {
 	})
 }
 
-// naming lists the volumes that name a claim without being bound to it.
+// naming lists the volumes that name a claim without being bound to it, but for those that lost it on purpose or were
+// given up.
 func (s *scene) naming(c *volume.Claim) []string {
 	var out []string
 	for i := range s.in.Others {
 		pv := &s.in.Others[i]
-		if pv.ClaimName == c.Name && pv.ClaimNamespace == c.Namespace && !s.in.Excluded["pv/"+pv.Name] {
+		if pv.ClaimName == c.Name && pv.ClaimNamespace == c.Namespace && pv.DisplacedBy == "" &&
+			!s.in.Excluded["pv/"+pv.Name] {
 			out = append(out, fmt.Sprintf("pv/%s: %s, names the claim", pv.Name, pv.Phase))
 		}
 	}
@@ -313,12 +318,13 @@ func judgeReleased(s *scene) []found {
 	var out []found
 	for i := range s.in.Others {
 		pv := &s.in.Others[i]
-		if !bound[claimOf(pv)] {
-			out = append(out, found{
-				subject: "pv/" + pv.Name,
-				message: fmt.Sprintf("is %s and was of claim %s; its reclaim policy is %s", pv.Phase, claimOf(pv),
-					pv.ReclaimPolicy),
-			})
+		message := fmt.Sprintf("is %s and was of claim %s; its reclaim policy is %s", pv.Phase, claimOf(pv),
+			pv.ReclaimPolicy)
+		if pv.DisplacedBy != "" {
+			message += "; operation " + pv.DisplacedBy + " gave its claim to another volume"
+		}
+		if pv.DisplacedBy != "" || !bound[claimOf(pv)] {
+			out = append(out, found{subject: "pv/" + pv.Name, message: message})
 		}
 	}
 	return out

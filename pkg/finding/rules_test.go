@@ -26,7 +26,8 @@ type ruleCase struct {
 
 func allCases() []ruleCase {
 	return slices.Concat(identityCases(), slotCases(), assignCases(), readingCases(), contentCases(), quorumCases(),
-		objectCases(), liveCases(), operatorCases(), versionCases(), severalCases(), redeclaredCases())
+		objectCases(), liveCases(), operatorCases(), versionCases(), severalCases(), redeclaredCases(),
+		displacedCases())
 }
 
 func TestRules(t *testing.T) {

@@ -66,4 +66,6 @@ type Input struct {
 	VolumesForbidden bool
 	// Redeclared is what is to be declared anew from an earlier look; nil where nothing is.
 	Redeclared *Redeclared
+	// Displaced are volumes that claims hold now and that will lose them to others.
+	Displaced []Displaced
 }

@@ -156,7 +156,7 @@ func (p *placer) settle() Result {
 		s, c := p.slots[name], candidates[0]
 		out.Placements = append(out.Placements, Placement{
 			Volume: c.v.PV.Name, Claim: name, Cluster: s.Cluster, Pool: s.Pool, NodeID: s.NodeID,
-			VolumeID: s.Volume, From: c.from, Exists: c.v.Claim != nil,
+			VolumeID: s.Volume, From: c.from, Exists: c.v.Claim != nil && c.v.Claim.Name == name,
 		})
 	}
 	slices.SortFunc(out.Placements, func(a, b Placement) int {

@@ -53,6 +53,26 @@ func SetAsideAccess(namespace, version string) []kube.Access {
 	return all
 }
 
+// RebindAccess lists what binding claims to other volumes needs: the pods that hold them are stopped, the claims are
+// deleted and made again.
+func RebindAccess(namespace, version string) []kube.Access {
+	sets := strimzi.PodSetGVR(version)
+	var all []kube.Access
+	for _, v := range []string{"get", "delete"} {
+		all = append(all, kube.Access{
+			Verb: v, Group: sets.Group, Resource: sets.Resource, Namespace: namespace,
+			For: "stop the pods that hold claims which are bound to other volumes",
+		})
+	}
+	for _, v := range []string{"watch", "create", "delete"} {
+		all = append(all, kube.Access{
+			Verb: v, Resource: "persistentvolumeclaims", Namespace: namespace,
+			For: "make claims again for the volumes with the data",
+		})
+	}
+	return append(all, kube.Access{Verb: "watch", Resource: "persistentvolumes", For: "see volumes bound"})
+}
+
 // VolumeAccess lists what setting Retain needs. Without it a restore goes on only where that is accepted.
 func VolumeAccess() []kube.Access {
 	var all []kube.Access
@@ -173,6 +193,9 @@ func (r *run) reviewAccess(ctx context.Context) error {
 				return a.Resource == kube.Nodes().Resource // without it a rule refuses, which can be accepted
 			})...)
 		}
+	}
+	if r.RebindClaims {
+		needed = append(needed, RebindAccess(r.Namespace, r.before.Cluster.Version())...)
 	}
 	if len(r.SetAside) > 0 {
 		needed = append(needed, SetAsideAccess(r.Namespace, r.before.Cluster.Version())...)

@@ -32,6 +32,7 @@ func TestTheRolesInTheDocumentationAreTheOnesThatAreReviewed(t *testing.T) {
 		"volumes-clusterrole.yaml":   recovery.VolumeAccess(),
 		"redeclare-clusterrole.yaml": recovery.RedeclareAccess(),
 		"namespace-role.yaml":        recovery.NamespaceAccess("kafka"),
+		"rebind-role.yaml":           recovery.RebindAccess("kafka", "v1"),
 	} {
 		want, err := kube.Roles(roleNames()[file], accesses)
 		if err != nil {
@@ -60,7 +61,7 @@ func roleNames() map[string]string {
 		"set-aside-role.yaml": "kafkarecover-set-aside", "cluster-clusterrole.yaml": "kafkarecover-cluster",
 		"operations-role.yaml": "kafkarecover-operations", "volumes-alone-role.yaml": "kafkarecover-volumes-alone",
 		"take-back-role.yaml": "kafkarecover-take-back", "redeclare-clusterrole.yaml": "kafkarecover-redeclare",
-		"namespace-role.yaml": "kafkarecover-namespace",
+		"namespace-role.yaml": "kafkarecover-namespace", "rebind-role.yaml": "kafkarecover-rebind",
 	}
 }
 
@@ -84,6 +85,20 @@ func TestRestoringFromVolumesAloneDeletesNothingButClaimsItMade(t *testing.T) {
 		if a.Verb == "delete" && a.Resource != "persistentvolumeclaims" {
 			t.Errorf("%s is not needed to restore", a)
 		}
+	}
+}
+
+// Binding claims to other volumes lets claims go, whose volumes are Retain by then; volumes and resources never.
+func TestBindingClaimsToOtherVolumesDeletesClaimsAndPodSetsAlone(t *testing.T) {
+	t.Parallel()
+	var deletes []string
+	for _, a := range recovery.RebindAccess("kafka", "v1") {
+		if a.Verb == "delete" {
+			deletes = append(deletes, a.Resource)
+		}
+	}
+	if slices.Sort(deletes); !slices.Equal(deletes, []string{"persistentvolumeclaims", "strimzipodsets"}) {
+		t.Errorf("it may delete %q", deletes)
 	}
 }
 

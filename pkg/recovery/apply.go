@@ -22,6 +22,9 @@ type action struct {
 // actions are the steps that follow the confirmation, in their order. Each may be run again after a run that died in
 // it: what is there already is not written again.
 func (r *run) actions() []action {
+	if r.plan.step(StepLetGo) != nil {
+		return r.rebindActions()
+	}
 	return []action{
 		{StepLock, r.stepLock},
 		{StepClaims, r.stepClaims},
@@ -103,6 +106,10 @@ func (r *run) afterFailure(id StepID, err error) {
 			"kafkarecover resume %s -n %s", r.Name, stands, r.operation, r.Namespace),
 		fmt.Sprintf("or give it up: kafkarecover undo %s -n %s", r.operation, r.Namespace))
 	r.result.Next = append(r.result.Next, r.afterAsides()...)
+	if s := r.plan.step(StepStopPods); s != nil && s.State == StepDone {
+		r.result.Next = append(r.result.Next, fmt.Sprintf("the pods of kafka/%s were stopped for it; the operator makes "+
+			"them again once it is un-paused", r.Name))
+	}
 	var notProven *NotProvenError
 	if errors.As(err, &notProven) {
 		r.result.Next = append(r.result.Next, r.pauseCauses()...)

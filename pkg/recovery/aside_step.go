@@ -123,7 +123,11 @@ func (r *run) stepSetAside(ctx context.Context) (string, error) {
 			return "", err
 		}
 	}
-	if err := r.waitUnused(ctx); err != nil {
+	var claims []string
+	for _, a := range r.asides {
+		claims = append(claims, a.Claim)
+	}
+	if err := r.waitUnused(ctx, StepSetAside, claims); err != nil {
 		return "", err
 	}
 	for i := range r.asides {
@@ -197,16 +201,16 @@ func (r *run) stopPodSet(ctx context.Context, stop podSetStop) error {
 }
 
 // waitUnused waits until no pod uses the claims, whoever's it is: a writing mount is never beside another.
-func (r *run) waitUnused(ctx context.Context) error {
+func (r *run) waitUnused(ctx context.Context, step StepID, claims []string) error {
 	bound := min(podsGone, r.Timeout)
 	deadline := r.Clock.Now().Add(bound)
 	for {
-		users, err := r.claimUsers(ctx)
+		users, err := r.claimUsers(ctx, claims)
 		if err != nil || len(users) == 0 {
 			return err
 		}
 		seen := "still there: " + podNames(users)
-		r.Report.Waiting(StepSetAside, seen)
+		r.Report.Waiting(step, seen)
 		if !r.Clock.Now().Before(deadline) {
 			return &kube.TimeoutError{What: "no pod to use the claims", After: bound, Flag: "--timeout", Last: seen}
 		}
@@ -216,7 +220,7 @@ func (r *run) waitUnused(ctx context.Context) error {
 	}
 }
 
-func (r *run) claimUsers(ctx context.Context) ([]string, error) {
+func (r *run) claimUsers(ctx context.Context, claims []string) ([]string, error) {
 	list, err := r.Kube.List(ctx, kube.Pods(), r.Namespace, kube.ListOptions{})
 	if err != nil {
 		return nil, fmt.Errorf("look for pods that use the claims: %w", err)
@@ -225,7 +229,7 @@ func (r *run) claimUsers(ctx context.Context) ([]string, error) {
 	for i := range list.Items {
 		u := &list.Items[i]
 		for _, use := range volume.ClaimUses(u.Object) {
-			if slices.ContainsFunc(r.asides, func(a Aside) bool { return a.Claim == use.Claim }) {
+			if slices.Contains(claims, use.Claim) {
 				users = append(users, u.GetName())
 				break
 			}

@@ -45,6 +45,7 @@ func (r *run) makePlan(retained retainOutcome) error {
 		}
 	}
 	r.planAsides(&in)
+	r.planRebind(&in)
 	plan := buildPlan(in)
 	r.plan, r.result.Plan, r.result.ClusterID = &plan, &plan, id
 	return nil

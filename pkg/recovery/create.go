@@ -218,7 +218,7 @@ func (r *run) stepNodeIDs(ctx context.Context) (string, error) {
 	gvr := strimzi.NodePoolGVR(r.before.Cluster.Version())
 	for i := range r.before.Cluster.Pools {
 		pool := &r.before.Cluster.Pools[i]
-		ids := r.base.pools[pool.Name]
+		ids := r.wantedNodeIDs(pool)
 		err := r.atNewest(ctx, func(ctx context.Context) error {
 			u, err := r.Kube.Get(ctx, gvr, r.Namespace, pool.Name)
 			if err != nil {

@@ -8,6 +8,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/kafkarecover/kafkarecover/pkg/declared"
 	"github.com/kafkarecover/kafkarecover/pkg/kube"
@@ -51,6 +52,14 @@ func (r *run) dryRun(ctx context.Context) error {
 		})
 		if err != nil {
 			errs = append(errs, fmt.Errorf("server dry run, write the cluster ID: %w", err))
+		}
+	}
+	for _, l := range r.before.LetGo {
+		err := r.Kube.Delete(ctx, kube.Claims(), r.Namespace, l.Claim, kube.DeleteOptions{
+			UID: types.UID(l.ClaimUID), DryRun: true,
+		})
+		if err != nil {
+			errs = append(errs, fmt.Errorf("server dry run, let claim %q go: %w", l.Claim, err))
 		}
 	}
 	if r.noQuota == "" {

@@ -15,6 +15,7 @@ import (
 	"github.com/kafkarecover/kafkarecover/pkg/kube"
 	"github.com/kafkarecover/kafkarecover/pkg/protect"
 	"github.com/kafkarecover/kafkarecover/pkg/strimzi"
+	"github.com/kafkarecover/kafkarecover/pkg/volume"
 )
 
 // field is one value that a merge patch writes: nil removes it.
@@ -121,6 +122,7 @@ func kinds(version string) map[string]kind {
 			// What a volume was tied to comes back after the claim it was tied to is gone: it is Released all the while.
 			back: []string{
 				annotations + OperationAnnotation, annotations + binding.ByControllerAnnotation, "spec.claimRef",
+				annotations + volume.DisplacedAnnotation,
 			},
 			stays: map[string]string{
 				"spec.persistentVolumeReclaimPolicy":   "Retain stays; `kafkarecover unprotect` sets another policy",

@@ -19,6 +19,8 @@ const (
 	StepLock        StepID = "lock"
 	StepPause       StepID = "pause"
 	StepSetAside    StepID = "set-aside" // only where a directory is renamed
+	StepStopPods    StepID = "stop-pods" // only where claims are bound to other volumes
+	StepLetGo       StepID = "let-go"    // only where claims are bound to other volumes
 	StepReread      StepID = "reread"
 	StepClusterID   StepID = "cluster-id"
 	StepSettle      StepID = "settle"
@@ -84,7 +86,9 @@ type Plan struct {
 	Accepted []finding.Finding `json:"accepted,omitempty"`
 	// SetAside are the log directories that are renamed.
 	SetAside []Aside `json:"setAside,omitempty"`
-	Steps    []Step  `json:"steps"`
+	// Displaced are the volumes that lose their claims to others, with what was written to them.
+	Displaced []Displaced `json:"displaced,omitempty"`
+	Steps     []Step      `json:"steps"`
 }
 
 // step returns the plan's step of that ID, or nil.
@@ -121,6 +125,7 @@ type planInput struct {
 	wait                       bool
 	made                       []Step      // what was made before anything was read
 	create                     *createPlan // what is missing; nil where everything is there
+	rebind                     *rebindPlan // claims that are bound to other volumes; nil where none is
 	restartOperator            []string    // operator deployments to restart, with what else they manage
 }
 
@@ -139,11 +144,12 @@ func buildPlan(in planInput) Plan {
 	p := Plan{
 		Operation: in.operation, Context: in.context, Server: in.server, Namespace: in.namespace, Cluster: in.cluster,
 		KafkaUID: in.uid, ClusterID: in.id, ClusterIDFrom: in.idFrom, Claims: in.claims, Excluded: in.excluded,
-		Accepted: in.accepted, SetAside: in.asides,
+		Accepted: in.accepted, SetAside: in.asides, Displaced: in.rebind.displacement(),
 	}
 	p.Steps = append(in.made, retainStep(in), readStep(in), lockStep(in))
 	p.Steps = append(p.Steps, createSteps(in)...)
 	p.Steps = append(p.Steps, pauseStep(in))
+	p.Steps = append(p.Steps, rebindSteps(in)...)
 	p.Steps = append(p.Steps, nodeIDsStep(in)...)
 	p.Steps = append(p.Steps, rereadStep(in),
 		clusterIDStep(in), settleStep(in), quotaStep(in), unpauseStep(in), restartPodsStep(in), verifyStep(in))

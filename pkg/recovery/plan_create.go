@@ -67,19 +67,7 @@ func createSteps(in planInput) []Step {
 	if c == nil {
 		return nil
 	}
-	claims := Step{
-		ID: StepClaims, Title: fmt.Sprintf("make %d claims and bind the volumes to them", len(c.claims)),
-		Expects: []string{"every volume is Retain, is held by no claim, and is the one that was judged"},
-		Check:   "claim and volume Bound to each other by UID; a volume is never Available in between",
-		Undo:    "tie each volume to what it was tied to, then delete the claim",
-	}
-	for _, p := range c.claims {
-		claims.Does = append(claims.Does, fmt.Sprintf("create pvc/%s and set the claimRef of pv/%s to it (%s)", p.Claim,
-			p.Volume, p.From))
-	}
-	if len(c.claims) == 0 {
-		claims.State, claims.Note = StepSkipped, "every claim is there"
-	}
+	claims := claimsStep(c.claims)
 	madeNote := "made by an earlier run"
 	resources := Step{
 		ID: StepResources, Title: "create what was declared, Kafka last and paused",
@@ -100,9 +88,31 @@ func createSteps(in planInput) []Step {
 	return []Step{claims, resources}
 }
 
+// claimsStep makes claims and binds volumes to them.
+func claimsStep(todo []placement.Placement) Step {
+	claims := Step{
+		ID: StepClaims, Title: fmt.Sprintf("make %d claims and bind the volumes to them", len(todo)),
+		Expects: []string{"every volume is Retain, is held by no claim, and is the one that was judged"},
+		Check:   "claim and volume Bound to each other by UID; a volume is never Available in between",
+		Undo:    "tie each volume to what it was tied to, then delete the claim",
+	}
+	for _, p := range todo {
+		claims.Does = append(claims.Does, fmt.Sprintf("create pvc/%s and set the claimRef of pv/%s to it (%s)", p.Claim,
+			p.Volume, p.From))
+	}
+	if len(todo) == 0 {
+		claims.State, claims.Note = StepSkipped, "every claim is there"
+	}
+	return claims
+}
+
 // nodeIDsStep writes what the volumes say into the pools.
 func nodeIDsStep(in planInput) []Step {
-	if in.create == nil {
+	pools := in.rebind.nodeIDs()
+	if in.create != nil {
+		pools = in.create.pools
+	}
+	if in.create == nil && in.rebind == nil {
 		return nil
 	}
 	s := Step{
@@ -111,8 +121,11 @@ func nodeIDsStep(in planInput) []Step {
 		Check:   "read back from the API server",
 		Undo:    "remove them again, while paused",
 	}
-	for _, pool := range in.create.pools {
+	for _, pool := range pools {
 		s.Does = append(s.Does, "patch the status of "+pool)
+	}
+	if len(pools) == 0 {
+		s.State, s.Note = StepSkipped, "every pool has those of its volumes"
 	}
 	return []Step{s}
 }

@@ -32,7 +32,7 @@ type retainOutcome struct {
 func (r *run) retain(ctx context.Context) (retainOutcome, error) {
 	var out retainOutcome
 	var todo []*volume.PersistentVolume
-	for _, pv := range r.before.persistentVolumes() {
+	for _, pv := range r.before.persistentVolumes(r.RebindClaims) {
 		switch {
 		case pv == nil:
 		case pv.ReclaimPolicy == retainPolicy:
@@ -109,14 +109,15 @@ func (r *run) volumesRequest() LookRequest {
 	}
 }
 
-// persistentVolumes are those of the claims, and, where the resources are gone, those that no claim holds.
-func (o *Observation) persistentVolumes() []*volume.PersistentVolume {
+// persistentVolumes are those of the claims, and those that no claim holds where the resources are gone, or where that
+// is asked for.
+func (o *Observation) persistentVolumes(released bool) []*volume.PersistentVolume {
 	var out []*volume.PersistentVolume
 	for i := range o.Volumes {
 		out = append(out, o.Volumes[i].PV)
 	}
 	for i := range o.Others {
-		if o.Planned {
+		if o.Planned || released {
 			out = append(out, &o.Others[i])
 		}
 	}
@@ -125,8 +126,11 @@ func (o *Observation) persistentVolumes() []*volume.PersistentVolume {
 
 func (r *run) lookAtVolumes(ctx context.Context) (*Observation, error) {
 	req := r.volumesRequest()
-	if r.before.Planned {
+	switch {
+	case r.before.Planned:
 		req.Planned, req.Lender = r.Declared.Planned(), r.lender(StepRead)
+	case r.RebindClaims && !r.rebound:
+		req.Rebind, req.Lender = true, r.lender(StepRead)
 	}
 	seen, err := r.Look(ctx, req)
 	if err != nil {
@@ -211,10 +215,8 @@ func (r *run) annotate(ctx context.Context, step StepID, value string) error {
 	if !r.before.Planned { // what is created is created with it
 		targets = append(targets, target{r.pause.gvr, r.pause.namespace, r.pause.name})
 	}
-	for i := range r.before.Volumes {
-		if pv := r.before.Volumes[i].PV; pv != nil {
-			targets = append(targets, target{kube.Volumes(), "", pv.Name})
-		}
+	for _, pv := range r.held(value == "") {
+		targets = append(targets, target{kube.Volumes(), "", pv})
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(writesAtOnce)

@@ -51,7 +51,9 @@ type Request struct {
 	Accept []finding.Lift `json:"accept,omitempty"`
 	// SetAside are freshly formatted log directories that are renamed.
 	SetAside []LogDirRef `json:"setAside,omitempty"`
-	DryRun   DryRun      `json:"-"`
+	// RebindClaims has claims that hold another volume than that of their node's data made again for the latter.
+	RebindClaims bool   `json:"rebindClaims,omitempty"`
+	DryRun       DryRun `json:"-"`
 	// Wait false returns right after un-pausing.
 	Wait bool `json:"wait"`
 	// Timeout bounds the wait for the cluster after un-pausing.
@@ -88,6 +90,9 @@ type LookRequest struct {
 	// claims of a temporary name by Lender, read and placed.
 	Planned *strimzi.Cluster
 	Lender  binding.Writer
+	// Rebind looks at the cluster as it will be once its claims hold the volumes with its data; those that no claim holds
+	// are lent to be read, as with Planned.
+	Rebind bool
 	// Visit is called with every volume that is being read, while it can be; it may be nil.
 	Visit func(ctx context.Context, v *volume.Volume, fsys fs.FS) error
 }
@@ -102,6 +107,10 @@ type Observation struct {
 	// Planned tells that Cluster is what was planned, and not there yet; Placements say which volume goes to which claim.
 	Planned    bool
 	Placements []placement.Placement
+	// LetGo are the claims that will go because they hold other volumes than their places are for, Displaced the volumes
+	// that will have no claim then.
+	LetGo     []placement.LetGo
+	Displaced []finding.Displaced
 	// VolumesForbidden tells that PersistentVolumes may not be read.
 	VolumesForbidden bool
 }

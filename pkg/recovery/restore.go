@@ -49,6 +49,10 @@ type run struct {
 	renamed      bool
 	asideMu      sync.Mutex
 	asideSeen    map[LogDirRef]asideLook
+	// rebound tells that every claim holds the volume it is to hold.
+	rebound bool
+	// nodeIDsBefore are the node IDs in the status of the pools, by name, when the run began.
+	nodeIDsBefore map[string][]int32
 	// pausing is when the pause was asked for.
 	pausing time.Time
 	// place is where this run acts, holder its identity in the Lease, mirror the journal's copy.
@@ -139,6 +143,10 @@ func (r *run) bind(seen *Observation) {
 		say:     func(text string) { r.Report.Waiting(StepPause, r.busyText(text)) },
 	}
 	r.write = r.pause.writer
+	r.nodeIDsBefore = map[string][]int32{}
+	for _, p := range seen.Cluster.Pools {
+		r.nodeIDsBefore[p.Name] = p.Status.NodeIDs
+	}
 }
 
 // minPauseTimeout is the least that --pause-timeout defaults to. The operator that was observed needed 258 s with its

@@ -34,6 +34,8 @@ type Repeated struct {
 	SetAside   []LogDirRef
 	// RestartOperator takes other clusters' operator away for a while.
 	RestartOperator bool
+	// RebindClaims stops the cluster that runs and takes its claims away.
+	RebindClaims bool
 	// Declared are the manifests of resources that are gone. They may hold Secrets, and are neither journaled nor saved.
 	Declared *declared.Cluster
 	// Redeclared are volumes that the operation declares anew.
@@ -75,6 +77,9 @@ func (g Repeated) missing(req *Request) error {
 	}
 	if req.RestartOperator && !g.RestartOperator {
 		flags = append(flags, "--restart-operator")
+	}
+	if req.RebindClaims && !g.RebindClaims {
+		flags = append(flags, "--rebind-claims")
 	}
 	if g.Unattended && len(flags) > 0 {
 		return &NotRepeatedError{Flags: flags}
@@ -240,7 +245,7 @@ func (r *run) adoptQuota(ctx context.Context) error {
 func (r *run) watchOn(ctx context.Context) error {
 	d := r.recorded.Decision
 	plan := *d.Plan
-	r.plan, r.base, r.unpaused = &plan, d.Baseline, true
+	r.plan, r.base, r.unpaused, r.rebound = &plan, d.Baseline, true, true
 	r.result.Plan, r.result.ClusterID, r.result.Outcome = r.plan, plan.ClusterID, OutcomeUnverified
 	all := r.actions()
 	at := slices.IndexFunc(all, func(a action) bool { return r.recorded.noReturn(string(a.id)) })

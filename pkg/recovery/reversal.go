@@ -59,7 +59,7 @@ func (r *Reversal) take(groups []group) {
 			left++
 		case UndoNothing:
 		}
-		if g.verb == VerbDelete && !isOwnByKind(&g.object) {
+		if g.verb == VerbDelete && g.deleted == nil && !isOwnByKind(&g.object) {
 			r.Irreversible = append(r.Irreversible, g.object.String()+" was deleted; its owner made it again")
 		}
 	}
@@ -134,8 +134,8 @@ func (r *Reversal) Table(bool) output.Document {
 	return doc
 }
 
-// isOwnByKind tells of kinds of which an operation deletes only what it made itself: its guard, and claims that had
-// borrowed a volume.
+// isOwnByKind tells of kinds of which an operation deletes what it made itself: its guard, and claims that had borrowed
+// a volume. A claim that others made is journaled with what it was.
 func isOwnByKind(o *ObjectRef) bool { return o.Kind == "ResourceQuota" || o.Kind == claimKind }
 
 // made tells whether the journal says that the operation created an object of that name.

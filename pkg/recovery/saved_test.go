@@ -129,7 +129,7 @@ func TestWhatAPlanLiftsIsGivenAgainWhereNobodyIsAsked(t *testing.T) {
 	plan := s.savedPlan()
 	plan.Request.Exclude, plan.Request.ClusterID = []string{"pv/old"}, s.disks.clusterID
 	plan.Request.SetAside = []recovery.LogDirRef{{Claim: "data-0-my-cluster-broker-0", Directory: "kafka-log0"}}
-	plan.Request.RestartOperator = true
+	plan.Request.RestartOperator, plan.Request.RebindClaims = true, true
 	given := recovery.Repeated{Unattended: true}
 	missing := func() string {
 		t.Helper()
@@ -145,13 +145,14 @@ func TestWhatAPlanLiftsIsGivenAgainWhereNobodyIsAsked(t *testing.T) {
 		accepts = append(accepts, "--accept "+l.String())
 	}
 	chosen := " --exclude pv/old --cluster-id " + s.disks.clusterID +
-		" --set-aside pvc/data-0-my-cluster-broker-0:kafka-log0 --restart-operator"
+		" --set-aside pvc/data-0-my-cluster-broker-0:kafka-log0 --restart-operator --rebind-claims"
 	if got := missing(); len(accepts) == 0 || got != strings.Join(accepts, " ")+chosen {
 		t.Errorf("want all of it to be given again, got %q", got)
 	}
 	given.Accept, given.Exclude, given.ClusterID = plan.Request.Accept, plan.Request.Exclude, s.disks.clusterID
 	given.SetAside = []recovery.LogDirRef{{Claim: "data-0-my-cluster-broker-0", Directory: "kafka-log1"}}
-	if got := missing(); got != "--set-aside pvc/data-0-my-cluster-broker-0:kafka-log0 --restart-operator" {
+	left := "--set-aside pvc/data-0-my-cluster-broker-0:kafka-log0 --restart-operator --rebind-claims"
+	if got := missing(); got != left {
 		t.Errorf("want the directory that is named in the plan, got %q", got)
 	}
 	plan = s.savedPlan()

@@ -221,5 +221,11 @@ func (r *run) stepRelease(ctx context.Context) (string, error) {
 			return "", err
 		}
 	}
+	if r.plan.step(StepLetGo) != nil { // twice as many volumes as the end of a run has time for
+		if err := r.unmark(ctx); err != nil {
+			r.marked = true // once more when the run ends
+		}
+	}
+	r.result.Next = append(r.result.Next, r.afterRebind()...)
 	return "the journal stays in " + r.result.Folder, nil
 }

@@ -147,7 +147,7 @@ func (r *run) halt(ctx context.Context) (deleted int, err error) {
 		proof <- err
 	}()
 	for {
-		n, _, err := r.deletePodSets(ctx)
+		n, _, err := r.deletePodSets(ctx, StepStop)
 		deleted += n
 		if err != nil {
 			cancel()
@@ -159,7 +159,7 @@ func (r *run) halt(ctx context.Context) (deleted int, err error) {
 			if err != nil {
 				return deleted, err
 			}
-			more, err := r.waitHalted(ctx)
+			more, err := r.waitHalted(ctx, StepStop)
 			return deleted + more, err
 		default:
 		}
@@ -172,16 +172,16 @@ func (r *run) halt(ctx context.Context) (deleted int, err error) {
 }
 
 // waitHalted deletes what the last reconcile has made and waits for the pods.
-func (r *run) waitHalted(ctx context.Context) (deleted int, err error) {
+func (r *run) waitHalted(ctx context.Context, step StepID) (deleted int, err error) {
 	deadline := r.Clock.Now().Add(r.Timeout)
 	for {
-		n, left, err := r.deletePodSets(ctx)
+		n, left, err := r.deletePodSets(ctx, step)
 		deleted += n
 		if err != nil || left == 0 {
 			return deleted, err
 		}
 		text := fmt.Sprintf("%d Kafka pods and pod sets are left", left)
-		r.Report.Waiting(StepStop, text)
+		r.Report.Waiting(step, text)
 		if !r.Clock.Now().Before(deadline) {
 			return deleted, &kube.TimeoutError{What: "the pods to go", After: r.Timeout, Last: text, Flag: "--timeout"}
 		}
@@ -192,7 +192,7 @@ func (r *run) waitHalted(ctx context.Context) (deleted int, err error) {
 }
 
 // deletePodSets deletes the cluster's pod sets and counts the sets and pods that are there.
-func (r *run) deletePodSets(ctx context.Context) (deleted, left int, err error) {
+func (r *run) deletePodSets(ctx context.Context, step StepID) (deleted, left int, err error) {
 	seen, err := r.lookAgain(ctx)
 	if err != nil {
 		return 0, 0, err
@@ -210,7 +210,7 @@ func (r *run) deletePodSets(ctx context.Context) (deleted, left int, err error) 
 		if err != nil {
 			return deleted, 0, err
 		}
-		if err := r.write.remove(ctx, StepStop, gvr, u); err != nil {
+		if err := r.write.remove(ctx, step, gvr, u); err != nil {
 			return deleted, 0, err
 		}
 		deleted++

@@ -90,6 +90,9 @@ func (p *Plan) Table(wide bool) output.Document {
 	for _, f := range p.Accepted {
 		add("accepted", f.Rule+"="+f.Subject+": "+f.Message)
 	}
+	for i := range p.Displaced {
+		add("displaced", p.Displaced[i].String())
+	}
 	steps := output.Section{Title: "Steps"}
 	for i := range p.Steps {
 		steps.Lines = append(steps.Lines, p.Steps[i].lines(i+1, wide)...)

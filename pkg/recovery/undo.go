@@ -98,7 +98,8 @@ func (r *Recorded) irreversible() []string {
 		e := &r.Entries[i]
 		passed = passed || r.noReturn(e.Step)
 		for _, c := range e.Changes {
-			if e.Phase != PhaseIntent || isMarker(&c) || (!passed && c.Verb != VerbDelete) || isOwnByKind(&c.Object) {
+			own := isOwnByKind(&c.Object) && c.Before == nil
+			if e.Phase != PhaseIntent || isMarker(&c) || (!passed && c.Verb != VerbDelete) || own {
 				continue
 			}
 			text := fmt.Sprintf("%s of %s (step %s)", c.Verb, c.Object, e.Step)
@@ -216,7 +217,9 @@ type group struct {
 	created json.RawMessage
 	// fields map a field's path to what it was and what was written.
 	fields map[string]*wroteField
-	first  int
+	// deleted is what a deleted object was, where it is made again.
+	deleted map[string]any
+	first   int
 
 	state UndoState
 	note  string
@@ -274,6 +277,9 @@ func (r *Recorded) group(seen, owner map[string]*group, e *Entry, c *Change) err
 	if c.Verb != VerbPatch {
 		one := at(strings.Join([]string{object, c.Verb}, "|"))
 		one.created = c.Patch
+		if c.Verb == VerbDelete && c.Object.Kind == claimKind {
+			one.deleted = c.Before
+		}
 		return nil
 	}
 	for _, f := range written(c) {
@@ -304,6 +310,9 @@ func (r *run) undoGroup(ctx context.Context, g *group) error {
 }
 
 func (r *run) undoOnce(ctx context.Context, g *group) error {
+	if g.deleted != nil {
+		return r.undoLetGo(ctx, g)
+	}
 	u, err := r.Kube.Get(ctx, g.kind.gvr, g.object.Namespace, g.object.Name)
 	switch {
 	case kube.IsNotFound(err):
@@ -339,6 +348,8 @@ func (r *run) undoCreate(ctx context.Context, g *group, u *unstructured.Unstruct
 	switch {
 	case g.step == StepNamespace:
 		g.state, g.note = UndoNothing, "it stays, as does what else is in the namespace"
+	case r.recorded.letGo(u):
+		g.state, g.note = UndoNothing, "it is gone, and the claim that was there is made again"
 		return nil
 	case !isOwn(u, r.operation) && !r.recorded.made(&g.object):
 		g.state, g.note = UndoNothing, "it is somebody else's: the operation did not come to create it"

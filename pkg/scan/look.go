@@ -49,16 +49,25 @@ func readCluster(ctx context.Context, r claimReader) (err error) {
 
 // readAndPlace reads what claims hold, then what no claim holds, and puts the latter where it is to be.
 func (r *claimReader) readAndPlace(ctx context.Context) error {
+	rebind := r.opts.Rebind && r.opts.Released && r.cluster.Kafka != nil && !r.cluster.Planned
+	measured := heldReader{held: map[string]Held{}}
+	if rebind {
+		r.cluster.Others = r.cluster.wantedOthers()
+		r.opts.Visit = measured.visiting(r.opts.Visit)
+	}
 	if err := r.read(ctx); err != nil {
 		return err
 	}
 	if err := r.readReleased(ctx); err != nil {
 		return err
 	}
-	if !r.cluster.Planned || !r.opts.Released {
-		return nil
+	switch {
+	case rebind:
+		return r.cluster.Rebind(r.opts.ClusterID, r.opts.Excluded, measured.held)
+	case r.cluster.Planned && r.opts.Released:
+		return r.cluster.Arrange(r.opts.Excluded)
 	}
-	return r.cluster.Arrange(r.opts.Excluded)
+	return nil
 }
 
 // Targets say what of one or all namespaces to look at. Without clusters and claims it is every cluster found.

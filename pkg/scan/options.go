@@ -58,6 +58,10 @@ type Options struct {
 	// created, and the volumes bound to the claims they will ask for.
 	Planned *strimzi.Cluster
 
+	// Rebind judges the cluster as it will be once its claims hold the volumes with its data; the latter must be read, so
+	// it goes with Released.
+	Rebind bool
+
 	// Excluded are volumes given up, by name; ClusterID is the ID a person named. The rules judge with both.
 	Excluded  map[string]bool
 	ClusterID string

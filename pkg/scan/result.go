@@ -61,6 +61,9 @@ type Cluster struct {
 	// among Volumes instead, as they will be, and Placements say which goes where.
 	Released   []volume.Volume       `json:"releasedVolumes,omitempty"`
 	Placements []placement.Placement `json:"placements,omitempty"`
+	// LetGo are the claims that go, and Displaced the volumes that lose theirs, where claims are to hold others.
+	LetGo     []placement.LetGo   `json:"-"`
+	Displaced []finding.Displaced `json:"-"`
 	// Findings are all; Ignored counts those that --ignore left out of them.
 	Findings []finding.Finding `json:"findings"`
 	Ignored  int               `json:"ignored,omitempty"`
@@ -101,7 +104,7 @@ func (c *Cluster) judge(o Options) {
 	c.ClusterID, c.Groups, _ = finding.AgreedClusterID(counted)
 	c.Findings = finding.Judge(finding.Input{
 		Volumes: c.judged(), Others: c.Others, Cluster: c.Kafka, Excluded: o.Excluded, ClusterID: o.ClusterID,
-		VolumesForbidden: c.VolumesForbidden,
+		VolumesForbidden: c.VolumesForbidden, Displaced: c.Displaced,
 	})
 }
 

@@ -54,6 +54,7 @@ func ParsePersistentVolume(o map[string]any) PersistentVolume {
 		Capacity:       object.String(o, "spec", "capacity", "storage"),
 		Terminating:    object.Terminating(o),
 		Finalizers:     object.Strings(o, "metadata", "finalizers"),
+		DisplacedBy:    object.StringMap(o, "metadata", "annotations")[DisplacedAnnotation],
 		Object:         object.Trimmed(o),
 	}
 	v.Driver, v.Handle = source(object.Map(o, "spec"))

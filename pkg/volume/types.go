@@ -114,6 +114,9 @@ type PodRef struct {
 	MountPath string `json:"mountPath,omitempty"`
 }
 
+// DisplacedAnnotation is on a volume whose claim was made again for another one, and names the operation that did it.
+const DisplacedAnnotation = "kafkarecover.io/displaced-by"
+
 // PersistentVolume is what matters of a PersistentVolume.
 type PersistentVolume struct {
 	Name          string `json:"name"`
@@ -134,6 +137,8 @@ type PersistentVolume struct {
 	Zone        string   `json:"zone,omitempty"`
 	Terminating bool     `json:"terminating,omitempty"`
 	Finalizers  []string `json:"finalizers,omitempty"`
+	// DisplacedBy is the operation that took the volume's claim for another one: no restore wants it since.
+	DisplacedBy string `json:"displacedBy,omitempty"`
 	// Object is the whole volume as the API server returned it, without managedFields.
 	Object map[string]any `json:"object,omitempty"`
 }

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -132,7 +133,8 @@ spec: {policyName: NAME}
 }
 
 // TestVolumesShadowedByNewOnes is what is left after a namespace was deleted and everything was made anew by a GitOps
-// tool: the new cluster looks healthy, and the old volumes lie beside it.
+// tool: the new cluster looks healthy and is written to, and the old volumes lie beside it. They are bound again in its
+// place, and its own are kept.
 func TestVolumesShadowedByNewOnes(t *testing.T) {
 	full(t)
 	const namespace = "shadowed"
@@ -144,7 +146,32 @@ func TestVolumesShadowedByNewOnes(t *testing.T) {
 	s.must(s.Volumes(s.ctx, 0))
 	s.must(s.Create(s.ctx, false))
 	s.must(s.WaitFor(s.ctx, "Ready", waitForKafka))
-	result := s.run(3, "scan", "kafka/my-cluster")
-	s.says(result, "shadowed-by-new-volume")
+	const fewer = 40
+	s.must(s.Produce(s.ctx, fewer))
+	meanwhile, err := s.Layout(s.ctx)
+	s.must(err)
+	s.says(s.run(3, "scan", "kafka/my-cluster"), "shadowed-by-new-volume", "restore --rebind-claims")
 	s.says(s.run(3, "restore", "kafka/my-cluster", "--yes"), "shadowed-by-new-volume")
+
+	rebind := []string{"restore", "kafka/my-cluster", "--rebind-claims"}
+	s.says(s.run(3, append(rebind, "--yes")...), "new-volumes-hold-records", ground.Topic, "__consumer_offsets")
+	layout, err := s.Layout(s.ctx)
+	s.must(err)
+	if diff := cmp.Diff(meanwhile, layout); diff != "" {
+		t.Errorf("a refusal must leave the claims alone (-before +after):\n%s", diff)
+	}
+	rebind = append(rebind, "--accept", "new-volumes-hold-records=cluster")
+	s.says(s.run(0, append(rebind, "--dry-run=server")...), "delete pvc/data-0-my-cluster-broker-0", s.before.ClusterID)
+	s.says(s.run(0, append(rebind, "--yes")...), s.before.ClusterID, "9 claims are gone, their volumes are kept")
+	s.recovered()
+	for claim, name := range meanwhile {
+		pv, err := s.Client.CoreV1().PersistentVolumes().Get(s.ctx, name, metav1.GetOptions{})
+		s.must(err)
+		if pv.Status.Phase != corev1.VolumeReleased ||
+			pv.Spec.PersistentVolumeReclaimPolicy != corev1.PersistentVolumeReclaimRetain {
+			t.Errorf("the new volume of %s is kept: %s is %s, %s", claim, name, pv.Status.Phase,
+				pv.Spec.PersistentVolumeReclaimPolicy)
+		}
+	}
+	s.run(0, "scan", "kafka/my-cluster", "--via", "objects")
 }

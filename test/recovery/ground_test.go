@@ -110,8 +110,13 @@ func (g *ground) remove() {
 // controller does not wait until it looks at everything again.
 func (g *ground) claim(name string, policy corev1.PersistentVolumeReclaimPolicy) {
 	g.t.Helper()
+	g.claimOn(name, g.ns+"-"+name, name, policy)
+}
+
+// claimOn is claim for a volume of another name over any folder.
+func (g *ground) claimOn(name, volume, folder string, policy corev1.PersistentVolumeReclaimPolicy) {
+	g.t.Helper()
 	class := storageClass
-	volume := g.ns + "-" + name
 	claim := &corev1.PersistentVolumeClaim{
 		ObjectMeta: metav1.ObjectMeta{Namespace: g.ns, Name: name},
 		Spec: corev1.PersistentVolumeClaimSpec{
@@ -123,7 +128,7 @@ func (g *ground) claim(name string, policy corev1.PersistentVolumeReclaimPolicy)
 	if err != nil {
 		g.t.Fatal(err)
 	}
-	g.disk(volume, name, policy, &corev1.ObjectReference{Namespace: g.ns, Name: name, UID: claim.UID})
+	g.disk(volume, folder, policy, &corev1.ObjectReference{Namespace: g.ns, Name: name, UID: claim.UID})
 }
 
 // disk makes a volume over a folder, tied to a claim.
@@ -131,13 +136,17 @@ func (g *ground) disk(
 	name, folder string, policy corev1.PersistentVolumeReclaimPolicy, claim *corev1.ObjectReference,
 ) {
 	g.t.Helper()
+	dir := folder
+	if !filepath.IsAbs(dir) {
+		dir = filepath.Join(g.disks, folder)
+	}
 	pv := &corev1.PersistentVolume{
 		ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{"ground": g.ns}},
 		Spec: corev1.PersistentVolumeSpec{
 			Capacity: size(), AccessModes: []corev1.PersistentVolumeAccessMode{corev1.ReadWriteOnce},
 			PersistentVolumeReclaimPolicy: policy, StorageClassName: storageClass, ClaimRef: claim,
 			PersistentVolumeSource: corev1.PersistentVolumeSource{
-				Local: &corev1.LocalVolumeSource{Path: filepath.Join(g.disks, folder)},
+				Local: &corev1.LocalVolumeSource{Path: dir},
 			},
 			NodeAffinity: &corev1.VolumeNodeAffinity{Required: &corev1.NodeSelector{
 				NodeSelectorTerms: []corev1.NodeSelectorTerm{{MatchExpressions: []corev1.NodeSelectorRequirement{{
@@ -317,6 +326,9 @@ func (g *ground) look(ctx context.Context, req recovery.LookRequest) (*recovery.
 	if req.Planned != nil && live.Cluster(req.Name) == nil {
 		return g.lookPlanned(ctx, live, req)
 	}
+	if req.Rebind {
+		return g.lookRebinding(ctx, live, req)
+	}
 	seen := &recovery.Observation{
 		Cluster: live.Cluster(req.Name), Volumes: live.Volumes, Others: live.Others,
 		VolumesForbidden: live.VolumesForbidden,
@@ -330,7 +342,7 @@ func (g *ground) look(ctx context.Context, req recovery.LookRequest) (*recovery.
 	for i := range seen.Volumes {
 		v := &seen.Volumes[i]
 		if req.Visit != nil {
-			if err := req.Visit(ctx, v, os.DirFS(filepath.Join(g.disks, v.Claim.Name))); err != nil {
+			if err := req.Visit(ctx, v, os.DirFS(dirOf(g.disks, v))); err != nil {
 				return nil, err
 			}
 		}

@@ -34,12 +34,21 @@ func clientThrough(t *testing.T, wrap func(http.RoundTripper) http.RoundTripper)
 // the run ended before.
 func (g *ground) kill(at recoverytest.When, before bool) (left, operation, died string) {
 	g.t.Helper()
+	return g.killAsked(at, before, func(*recovery.Request) {})
+}
+
+// killAsked is kill for a run of which something more is asked.
+func (g *ground) killAsked(
+	at recoverytest.When, before bool, change func(*recovery.Request),
+) (left, operation, died string) {
+	g.t.Helper()
 	ctx, cancel := context.WithCancel(g.t.Context())
 	defer cancel()
 	k := &recoverytest.Killer{At: at, Before: before, State: g.state, Left: g.t.TempDir(), Cancel: cancel}
 	client := clientThrough(g.t, func(next http.RoundTripper) http.RoundTripper { k.Next = next; return k })
 	result, err := g.restoreIn(ctx, func(r *recovery.Request, d *recovery.Deps) {
 		d.Kube, r.Timeout = client, 3*time.Minute // several clusters start side by side
+		change(r)
 	})
 	if k.Died() == "" && err != nil {
 		g.t.Fatalf("the run ended by itself: %v %+v", err, result)

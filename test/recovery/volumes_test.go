@@ -39,19 +39,29 @@ func readBut(ctx context.Context, disks string, claimed []volume.Volume, aside m
 	for name, dirs := range aside {
 		opts.SetAside["dir/"+strings.TrimPrefix(name, "pvc/")] = dirs
 	}
-	seen, err := scan.Folder(ctx, disks, time.Now(), opts)
-	if err != nil {
-		return err
+	roots := []string{disks}
+	for i := range claimed {
+		if root := filepath.Dir(dirOf(disks, &claimed[i])); !slices.Contains(roots, root) {
+			roots = append(roots, root)
+		}
 	}
 	found := map[string]*volume.Volume{}
-	for i := range seen.Clusters[0].Volumes {
-		v := &seen.Clusters[0].Volumes[i]
-		found[strings.TrimPrefix(v.Name, "dir/")] = v
+	for _, root := range roots {
+		seen, err := scan.Folder(ctx, root, time.Now(), opts)
+		if err != nil {
+			return err
+		}
+		for i := range seen.Clusters {
+			for j := range seen.Clusters[i].Volumes {
+				v := &seen.Clusters[i].Volumes[j]
+				found[filepath.Join(root, strings.TrimPrefix(v.Name, "dir/"))] = v
+			}
+		}
 	}
 	for i := range claimed {
 		v := &claimed[i]
 		v.Via = "pod"
-		on := found[v.Claim.Name]
+		on := found[dirOf(disks, v)]
 		if on == nil { // an empty folder is no volume to a scan of folders
 			v.State, v.Contents = volume.Read, &logdir.Contents{}
 			continue
@@ -60,6 +70,14 @@ func readBut(ctx context.Context, disks string, claimed []volume.Volume, aside m
 		v.MetadataVersion, v.Topics, v.Image = on.MetadataVersion, on.Topics, on.Image
 	}
 	return nil
+}
+
+// dirOf is where a volume lies on this machine.
+func dirOf(disks string, v *volume.Volume) string {
+	if v.PV != nil && v.PV.Handle != "" {
+		return v.PV.Handle
+	}
+	return filepath.Join(disks, v.Claim.Name)
 }
 
 // pendingDeletions accepts what Kafka will erase soon after it starts: the cluster was stopped while a deleted topic's
