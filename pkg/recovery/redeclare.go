@@ -313,9 +313,9 @@ func (r *run) takeBackVolume(ctx context.Context, v redeclared.Volume) error {
 // undoVolume takes back a volume that the operation declared.
 func (r *run) undoVolume(ctx context.Context, g *group, u *unstructured.Unstructured) error {
 	var created map[string]any
-	if json.Unmarshal(g.created, &created) != nil {
-		g.state, g.note = UndoLeft, "the journal does not say how it was declared"
-		return nil
+	if err := json.Unmarshal(g.created, &created); err != nil {
+		g.state, g.note = UndoLeft, "the journal does not say how it was declared: "+err.Error()
+		return nil //nolint:nilerr // it is told of the group; the others are taken back
 	}
 	left, err := r.mayForget(ctx, u, created)
 	if left != "" || err != nil {
