@@ -29,7 +29,9 @@ silent loss is refused: each refusal says why and what to do.
 
 Where the Kafka resource exists it is paused: crash-looping on a random cluster ID, or never started. Where it is gone,
 with its claims or without, -f gives the manifests: volumes that no claim holds are read, claims are made and bound to
-the ones that are theirs, and the resources are created paused, with the node IDs of the volumes.
+the ones that are theirs, and the resources are created paused, with the node IDs of the volumes. Pools, topics and
+users that are there stay; pods that outlived the Kafka resource are restarted together where the operator cannot reach
+them, which Secrets of the certificate authorities, given with -f too, spare them.
 
 Where everything was created again too early, and a new cluster stands on new volumes beside the old ones, which lie
 Released, --rebind-claims brings the old ones back: it says what the new cluster has accepted, stops its pods, and makes
@@ -117,8 +119,8 @@ func (o *restoreOptions) addRequestFlags(cmd *cobra.Command) {
 		"Where claims hold new volumes beside the old ones, or each other's, stop the pods and make the claims again for "+
 			"the volumes with their nodes' data; volumes that lose theirs are kept")
 	fs.StringArrayVarP(&o.manifests, "filename", "f", nil,
-		"Manifests of the Kafka resource, its pools, topics, users and Secrets where they are gone: `FILE`, folder, "+
-			"kustomization, or - for standard input; may be repeated")
+		"Manifests of the Kafka resource, its pools, topics, users and Secrets, created where they are gone: `FILE`, "+
+			"folder, kustomization, or - for standard input; may be repeated")
 	o.volumes.addFlags(cmd, "Volumes to declare anew where the whole Kubernetes cluster is lost, beside -f")
 	fs.BoolVar(&o.wait, "wait", true, "Wait for the cluster and verify it; false ends un-paused and not verified, exit 5")
 	fs.DurationVar(&o.timeout, "timeout", defaultRestoreTimeout, "How long the cluster may take to start")

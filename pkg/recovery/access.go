@@ -197,6 +197,9 @@ func (r *run) reviewAccess(ctx context.Context) error {
 	if r.RebindClaims {
 		needed = append(needed, RebindAccess(r.Namespace, r.before.Cluster.Version())...)
 	}
+	if !r.before.Planned && len(r.authorities()) > 0 {
+		needed = append(needed, SecretAccess(r.Namespace)...)
+	}
 	if len(r.SetAside) > 0 {
 		needed = append(needed, SetAsideAccess(r.Namespace, r.before.Cluster.Version())...)
 	}

@@ -31,6 +31,7 @@ func (r *run) actions() []action {
 		{StepResources, r.stepResources},
 		{StepPause, r.stepPause},
 		{StepSetAside, r.stepSetAside},
+		{StepSecrets, r.stepSecrets},
 		{StepNodeIDs, r.stepNodeIDs},
 		{StepReread, r.stepReread},
 		{StepClusterID, r.stepClusterID},

@@ -39,6 +39,14 @@ func (r *run) makePlan(retained retainOutcome) error {
 			in.crashLooping = append(in.crashLooping, p.Name)
 		}
 	}
+	if in.outliving = names(outliving(cluster)); r.before.Planned { // whatever runs is older than what is made now
+		in.outliving = r.running()
+	}
+	if in.create == nil {
+		for _, s := range r.authorities() {
+			in.secrets = append(in.secrets, s.GetName())
+		}
+	}
 	if r.RestartOperator {
 		for _, o := range cluster.Operators {
 			in.restartOperator = append(in.restartOperator, operatorText(o))

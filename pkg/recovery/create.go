@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/kafkarecover/kafkarecover/pkg/binding"
+	"github.com/kafkarecover/kafkarecover/pkg/declared"
 	"github.com/kafkarecover/kafkarecover/pkg/kube"
 	"github.com/kafkarecover/kafkarecover/pkg/placement"
 	"github.com/kafkarecover/kafkarecover/pkg/strimzi"
@@ -43,7 +44,7 @@ func (r *run) mayCreate(ctx context.Context) error {
 		return fmt.Errorf("the manifests are of %s/%s, and this cluster serves %v: convert them first, or install the "+
 			"operator they were for", strimzi.Group, version, served)
 	}
-	return nil
+	return r.findStanding(ctx)
 }
 
 // stepClaims makes the claims that the operator will look for and binds the volumes to them: the claim first, then one
@@ -152,13 +153,15 @@ type created struct {
 	object *unstructured.Unstructured
 }
 
-// resources are what stepResources creates, in its order.
+// resources are what stepResources creates, in its order; what is there stays as it is.
 func (r *run) resources() []created {
 	d, version := r.Declared, r.before.Cluster.Version()
 	var out []created
 	add := func(gvr schema.GroupVersionResource, objects ...*unstructured.Unstructured) {
 		for _, o := range objects {
-			out = append(out, created{gvr, r.stamped(o)})
+			if !r.standing[declared.Ref(o)] {
+				out = append(out, created{gvr, r.stamped(o)})
+			}
 		}
 	}
 	add(kube.Secrets(), d.Secrets...)
@@ -206,6 +209,14 @@ func (r *run) stamped(o *unstructured.Unstructured) *unstructured.Unstructured {
 // createOne creates one declared object. One that is there already under its name is somebody else's, and stops the
 // run, but for what this very operation made before it was interrupted.
 func (r *run) createOne(ctx context.Context, c created) error {
+	if c.gvr == kube.Secrets() {
+		made, err := r.createSecret(ctx, StepResources, c)
+		if err == nil && !made && !r.maySecretStand(c.object.GetName()) {
+			err = fmt.Errorf("create secret/%s: there is one, and its user is not there: it is not known whose password it "+
+				"holds", c.object.GetName())
+		}
+		return err
+	}
 	if _, err := r.write.create(ctx, StepResources, c.gvr, c.object); err != nil {
 		return fmt.Errorf("create %s/%s: %w", strings.ToLower(c.object.GetKind()), c.object.GetName(), err)
 	}

@@ -29,7 +29,11 @@ func (r *run) stepTopics(ctx context.Context) (string, error) {
 	}
 	given, kept := 0, 0
 	for _, topic := range r.Declared.Topics {
-		if topic.GetAnnotations()[strimzi.ManagedAnnotation] == "false" { // its manifest keeps it out
+		ours, err := r.keptOut(ctx, topic)
+		if err != nil {
+			return "", err
+		}
+		if !ours { // it was there, or its manifest keeps it out
 			kept++
 			continue
 		}
@@ -46,7 +50,19 @@ func (r *run) stepTopics(ctx context.Context) (string, error) {
 		}
 		given++
 	}
-	return fmt.Sprintf("%d given, %d kept out of its hands", given, kept), nil
+	return fmt.Sprintf("%d given, %d left as they are", given, kept), nil
+}
+
+// keptOut tells whether it is this operation that keeps a topic out of the Topic Operator's hands.
+func (r *run) keptOut(ctx context.Context, topic *unstructured.Unstructured) (bool, error) {
+	if topic.GetAnnotations()[strimzi.ManagedAnnotation] == "false" {
+		return false, nil
+	}
+	u, err := r.Kube.Get(ctx, strimzi.TopicGVR(r.before.Cluster.Version()), r.Namespace, topic.GetName())
+	if err != nil {
+		return false, fmt.Errorf("look at kafkatopic %q: %w", topic.GetName(), err)
+	}
+	return isOwn(u, r.operation), nil
 }
 
 // manage takes back the annotation that keeps the Topic Operator away: it becomes what it is in the manifest.
@@ -135,9 +151,10 @@ func (r *run) addEntityOperator(ctx context.Context, spec map[string]any) error 
 	return err
 }
 
-// heldBack says what of the manifests was not created, and what brings it in.
+// heldBack says what is not as it was before, and what brings it back: authorities, and what of the manifests was not
+// created.
 func (r *run) heldBack() []string {
-	var out []string
+	out := r.newAuthorities()
 	if s := r.plan.step(StepResources); s != nil && s.Risk != "" {
 		out = append(out, s.Risk+"; apply them with their Secrets, or alone where new ones are wanted")
 	}
@@ -158,6 +175,14 @@ func (r *run) unknownUsers() []string {
 	created, _ := r.Declared.UsersBySecret()
 	for _, u := range created {
 		known = append(known, u.GetName())
+	}
+	for _, u := range r.Declared.Users {
+		if r.standing[declared.Ref(u)] {
+			known = append(known, u.GetName())
+		}
+	}
+	if !r.before.Planned {
+		known = append(known, r.before.Cluster.KafkaUsers...)
 	}
 	for i := range r.before.Volumes {
 		image := r.before.Volumes[i].Image

@@ -117,6 +117,8 @@ type planInput struct {
 	statusID                   *string
 	paused                     bool
 	crashLooping               []string
+	outliving                  []string // pods that run since before the Kafka resource was made
+	secrets                    []string // those of authorities, where the Kafka resource is there
 	controllers                []string // claims whose metadata is copied
 	asides                     []Aside
 	stops                      []podSetStop // pod sets that are deleted for the asides
@@ -149,10 +151,11 @@ func buildPlan(in planInput) Plan {
 	p.Steps = append(in.made, retainStep(in), readStep(in), lockStep(in))
 	p.Steps = append(p.Steps, createSteps(in)...)
 	p.Steps = append(p.Steps, pauseStep(in))
-	p.Steps = append(p.Steps, rebindSteps(in)...)
+	p.Steps = append(append(p.Steps, secretsStep(in)...), rebindSteps(in)...)
 	p.Steps = append(p.Steps, nodeIDsStep(in)...)
 	p.Steps = append(p.Steps, rereadStep(in),
-		clusterIDStep(in), settleStep(in), quotaStep(in), unpauseStep(in), restartPodsStep(in), verifyStep(in))
+		clusterIDStep(in), settleStep(in), quotaStep(in), unpauseStep(in), restartPodsStep(in))
+	p.Steps = append(append(p.Steps, restartTogetherStep(in)...), verifyStep(in))
 	p.Steps = append(append(p.Steps, afterSteps(in)...), releaseStep(in))
 	p.Steps = withSetAside(p.Steps, in)
 	for i := range p.Steps {

@@ -2,6 +2,8 @@ package recovery
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/kafkarecover/kafkarecover/pkg/declared"
@@ -24,6 +26,8 @@ const (
 type createPlan struct {
 	claims    []placement.Placement
 	resources []string
+	// standing are declared resources that are there.
+	standing []string
 	// made tells that an earlier run of the operation has made all of it.
 	made bool
 	// users are declared without their Secret.
@@ -52,8 +56,11 @@ func (r *run) createPlan() *createPlan {
 	}
 	_, without := r.Declared.UsersBySecret()
 	for _, u := range without {
-		c.users = append(c.users, u.GetName())
+		if !r.standing[declared.Ref(u)] {
+			c.users = append(c.users, u.GetName())
+		}
 	}
+	c.standing = slices.Sorted(maps.Keys(r.standing))
 	for _, p := range r.before.Cluster.Pools {
 		c.pools = append(c.pools, fmt.Sprintf("kafkanodepool/%s: nodeIds %s, roles %s", p.Name,
 			strimzi.FormatNodeIDs(r.nodeIDs(p.Name)), strings.Join(p.Roles, ", ")))
@@ -76,6 +83,9 @@ func createSteps(in planInput) []Step {
 	}
 	for _, ref := range c.resources {
 		resources.Does = append(resources.Does, "create "+ref)
+	}
+	for _, ref := range c.standing {
+		resources.Expects = append(resources.Expects, ref+" is there, and stays as it is")
 	}
 	if len(c.users) > 0 {
 		resources.Risk = "not created, for without their Secrets they would get new passwords or certificates: kafkauser/" +

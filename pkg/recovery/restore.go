@@ -66,6 +66,10 @@ type run struct {
 	confirmed   bool
 	// namespaceMissing tells that the namespace was not there, and is made.
 	namespaceMissing bool
+	// standing are declared resources that are there although the Kafka resource is not, as KIND/NAME; secretsMade the
+	// names of Secrets that were created.
+	standing    map[string]bool
+	secretsMade []string
 	// saved is the plan that must be made again, exactly; nil where none was given.
 	saved *SavedPlan
 }
@@ -121,6 +125,8 @@ func (r *run) look(ctx context.Context) (done bool, err error) {
 		if err := r.mayCreate(ctx); err != nil {
 			return false, err
 		}
+	} else if r.recorded == nil {
+		r.warnOfManifests()
 	}
 	if err := r.reviewAccess(ctx); err != nil {
 		return false, err

@@ -113,7 +113,7 @@ func Resume(ctx context.Context, t Target, given Repeated, deps Deps) (*Result, 
 	if err := given.missing(rec.Began.Request); err != nil {
 		return nil, err
 	}
-	if rec.created() && given.Declared == nil {
+	if (rec.created() || rec.gaveSecrets()) && given.Declared == nil {
 		return nil, &NotRepeatedError{Flags: []string{"--filename"}}
 	}
 	if rec.Began.Request.Redeclares && rec.Decision == nil && given.Redeclared == nil {
@@ -305,6 +305,11 @@ func (r *run) journalDecision(ctx context.Context) error {
 	return r.write.journal.add(ctx, Entry{Phase: PhaseDecide, Decided: &Decision{
 		Plan: r.plan, Basis: basisOf(r.place.ServerID, r.operation, r.before), Baseline: r.base, Findings: r.before.Findings,
 	}})
+}
+
+// gaveSecrets tells whether the plan creates Secrets beside a Kafka resource that was there.
+func (r *Recorded) gaveSecrets() bool {
+	return r.Decision != nil && r.Decision.Plan != nil && r.Decision.Plan.step(StepSecrets) != nil
 }
 
 // created tells that the operation makes what was gone, from manifests that neither the journal nor a plan holds.

@@ -113,6 +113,9 @@ func (r *run) lookAtStart(ctx context.Context, deleted map[types.UID]bool) ([]Ch
 	if err := r.restartPods(ctx, seen.Cluster, deleted); err != nil {
 		return nil, err
 	}
+	if err := r.restartTogether(ctx, seen.Cluster); err != nil {
+		return nil, err
+	}
 	return r.base.checkObjects(seen.Cluster, claims), nil
 }
 
@@ -136,15 +139,12 @@ func (r *run) restartPods(ctx context.Context, cluster *strimzi.Cluster, deleted
 		if err := r.claimsUnchanged(ctx); err != nil {
 			return err
 		}
-		u, err := r.Kube.Get(ctx, kube.Pods(), r.Namespace, pod.Name)
-		if kube.IsNotFound(err) || (err == nil && string(u.GetUID()) != pod.UID) {
-			continue
-		}
+		gone, err := r.restartPod(ctx, StepRestartPods, &pod)
 		if err != nil {
 			return err
 		}
-		if err := r.deletePod(ctx, StepRestartPods, u); err != nil {
-			return fmt.Errorf("restart pod %q: %w", pod.Name, err)
+		if !gone {
+			continue
 		}
 		deleted[types.UID(pod.UID)] = true
 		names = append(names, pod.Name)
@@ -154,6 +154,21 @@ func (r *run) restartPods(ctx context.Context, cluster *strimzi.Cluster, deleted
 		r.Report.Step(*step)
 	}
 	return nil
+}
+
+// restartPod deletes one pod, as long as it is the one that was seen; it tells whether it did.
+func (r *run) restartPod(ctx context.Context, step StepID, pod *strimzi.Pod) (bool, error) {
+	u, err := r.Kube.Get(ctx, kube.Pods(), r.Namespace, pod.Name)
+	if kube.IsNotFound(err) || (err == nil && string(u.GetUID()) != pod.UID) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	if err := r.deletePod(ctx, step, u); err != nil {
+		return false, fmt.Errorf("restart pod %q: %w", pod.Name, err)
+	}
+	return true, nil
 }
 
 // verifyContents reads the volumes from inside the running pods and compares them with what was there before.
@@ -174,6 +189,9 @@ func (r *run) verifyContents(ctx context.Context) (string, error) {
 	}
 	if step := r.plan.step(StepRestartPods); step != nil && step.State == StepPlanned {
 		step.State, step.Note = StepSkipped, "every pod started by itself"
+	}
+	if step := r.plan.step(StepRestartTogether); step != nil && step.State == StepPlanned {
+		step.State, step.Note = StepSkipped, "the operator reached every pod"
 	}
 	r.result.Outcome = OutcomeRestored
 	r.result.Reason = fmt.Sprintf("kafka/%s is Ready with its old cluster ID %s; %d checks passed", r.Name,

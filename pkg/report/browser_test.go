@@ -173,7 +173,8 @@ func TestThePageShowsWhatItSays(t *testing.T) {
 	b := startBrowser(t)
 	text := b.visible("file://" + file)
 	for _, want := range []string{
-		"Operation restore-20261124-031502-9f3a", "restored", "as before", "alice", "bob", "--accept r=pvc/a",
+		"Operation restore-20261124-031502-9f3a", "restored", "as before", "trust the new authority", "alice", "bob",
+		"--accept r=pvc/a",
 		"write the ID", `status.clusterId: "old" → "new"`, "kafka ready", "passed", "<img src=x onerror=alert(1)>",
 		"2026-11-24 03:15:02 UTC", "https://kube.example:6443",
 	} {

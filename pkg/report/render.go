@@ -69,6 +69,12 @@ func (r *Report) Markdown() []byte {
 			}
 		}))
 	table("Verified", []string{"check", "state", "detail"}, r.checkRows())
+	if len(r.Left) > 0 {
+		line("\n## Left to you\n")
+		for _, text := range r.Left {
+			line("- %s", md(text))
+		}
+	}
 	if len(r.Next) > 0 {
 		line("\n## What can be done now\n")
 		for _, n := range r.Next {

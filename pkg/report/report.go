@@ -41,7 +41,9 @@ type Report struct {
 	Volumes  []string          `json:"volumes,omitempty"`
 	Changes  []Change          `json:"changes,omitempty"`
 	Checks   []recovery.Check  `json:"checks,omitempty"`
-	Next     []string          `json:"next,omitempty"`
+	// Left is what the last run to end said is left to the person; Next are the commands that make sense now.
+	Left []string `json:"left,omitempty"`
+	Next []string `json:"next,omitempty"`
 }
 
 // Run is one run of the operation.
@@ -81,6 +83,9 @@ func Of(rec *recovery.Recorded) *Report {
 	if d := rec.Decision; d != nil {
 		r.ClusterID, r.ClusterIDFrom, r.Volumes = d.Plan.ClusterID, d.Plan.ClusterIDFrom, d.Plan.Claims
 		r.Findings, r.Steps = d.Findings, d.Plan.Steps
+	}
+	if rec.Ended != nil {
+		r.Left = rec.Ended.Next
 	}
 	for i := range rec.Entries {
 		r.entry(&rec.Entries[i])

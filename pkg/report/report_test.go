@@ -45,7 +45,8 @@ func recorded() *recovery.Recorded {
 		{Phase: recovery.PhaseIntent, Step: "cluster-id", Changes: []recovery.Change{change}},
 		{Phase: recovery.PhaseDone, Step: "cluster-id", Changes: []recovery.Change{done}},
 		{Phase: recovery.PhaseEnd, Ended: &recovery.Ending{
-			Outcome: recovery.OutcomeRestored, Reason: "as before", Checks: []recovery.Check{
+			Outcome: recovery.OutcomeRestored, Reason: "as before",
+			Next: []string{"trust the new authority " + hostile}, Checks: []recovery.Check{
 				{Name: "kafka ready", State: recovery.CheckPassed},
 			},
 		}},
@@ -70,6 +71,9 @@ func TestAReportOfTwoRuns(t *testing.T) {
 	}
 	if got := strings.Join(r.Changes[0].Fields, "\n"); got != `status.clusterId: "old" → "new"` {
 		t.Errorf("fields: %q", got)
+	}
+	if len(r.Left) != 1 || !strings.HasPrefix(r.Left[0], "trust the new authority") {
+		t.Errorf("what the last run left to the person: %q", r.Left)
 	}
 	if got := strings.Join(r.Asked, " "); got != "--accept r=pvc/a --set-aside pvc/b:kafka-log7 --restart-operator" {
 		t.Errorf("asked for: %q", got)

@@ -18,6 +18,7 @@ func ParseMeta(o map[string]any) Meta {
 		UID:             object.String(o, "metadata", "uid"),
 		ResourceVersion: object.String(o, "metadata", "resourceVersion"),
 		Generation:      generation,
+		Created:         object.Time(o, "metadata", "creationTimestamp"),
 		Labels:          object.StringMap(o, "metadata", "labels"),
 		Annotations:     object.StringMap(o, "metadata", "annotations"),
 		Terminating:     object.Terminating(o),

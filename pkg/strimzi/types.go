@@ -39,14 +39,16 @@ type Condition struct {
 
 // Meta is what is kept of an object's metadata.
 type Meta struct {
-	Namespace       string            `json:"namespace"`
-	Name            string            `json:"name"`
-	UID             string            `json:"uid"`
-	ResourceVersion string            `json:"resourceVersion"`
-	Generation      int64             `json:"generation"`
-	Labels          map[string]string `json:"labels,omitempty"`
-	Annotations     map[string]string `json:"annotations,omitempty"`
-	Terminating     bool              `json:"terminating,omitempty"`
+	Namespace       string `json:"namespace"`
+	Name            string `json:"name"`
+	UID             string `json:"uid"`
+	ResourceVersion string `json:"resourceVersion"`
+	Generation      int64  `json:"generation"`
+	// Created is when the API server stored it, to the second.
+	Created     time.Time         `json:"created,omitzero"`
+	Labels      map[string]string `json:"labels,omitempty"`
+	Annotations map[string]string `json:"annotations,omitempty"`
+	Terminating bool              `json:"terminating,omitempty"`
 	// Managers are the field managers of the object, newest write last.
 	Managers []string `json:"managers,omitempty"`
 }

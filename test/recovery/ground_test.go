@@ -227,6 +227,12 @@ func (g *ground) kafka(annotations map[string]string) {
 	}
 	g.pool("controller", []any{volumeOf(0, true)})
 	g.pool("broker", []any{volumeOf(0, true), volumeOf(1, false)})
+	g.kafkaAlone(annotations)
+}
+
+// kafkaAlone creates the resource, whose pools are there.
+func (g *ground) kafkaAlone(annotations map[string]string) {
+	g.t.Helper()
 	meta := map[string]any{"namespace": g.ns, "name": clusterName}
 	if annotations != nil {
 		set := map[string]any{}
