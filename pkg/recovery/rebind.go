@@ -2,6 +2,7 @@ package recovery
 
 import (
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 
@@ -29,28 +30,41 @@ func (d *Displaced) String() string {
 	return fmt.Sprintf("pv/%s (pvc/%s): %s, %s", d.Volume, d.Claim, of, acceptedText(d.Held))
 }
 
+// acceptedText sums up what partitions have accepted. Several directories may be replicas of one partition: it counts
+// once, as the one that goes furthest, but for the bytes on the volumes.
 func acceptedText(held []finding.Held) string {
 	var topics []string
 	var size, offsets int64
-	taken := 0
+	ends := map[string]int64{} // offsets by partition, -1 where nothing was accepted
 	for i := range held {
 		h := &held[i]
 		if !slices.Contains(topics, h.Topic) {
 			topics = append(topics, h.Topic)
 		}
+		size += h.Bytes
+		key, accepted := h.Topic+"/"+path.Base(h.Dir), int64(-1)
 		if h.Accepted() {
-			taken++
+			accepted = max(h.End-h.Start, 0)
 		}
-		size, offsets = size+h.Bytes, offsets+max(h.End-h.Start, 0)
+		if now, known := ends[key]; !known || accepted > now {
+			ends[key] = accepted
+		}
+	}
+	taken := 0
+	for _, n := range ends {
+		if n >= 0 {
+			taken++
+			offsets += n
+		}
 	}
 	if len(held) == 0 {
 		return "no partition"
 	}
 	slices.Sort(topics)
 	if taken == 0 {
-		return fmt.Sprintf("%d partitions without a record, of %s", len(held), strings.Join(topics, ", "))
+		return fmt.Sprintf("%d partitions without a record, of %s", len(ends), strings.Join(topics, ", "))
 	}
-	return fmt.Sprintf("%d of %d partitions have records: %d offsets, %d bytes, of %s", taken, len(held), offsets, size,
+	return fmt.Sprintf("%d of %d partitions have records: %d offsets, %d bytes, of %s", taken, len(ends), offsets, size,
 		strings.Join(topics, ", "))
 }
 

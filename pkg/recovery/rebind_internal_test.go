@@ -74,6 +74,26 @@ func TestThePlanSaysWhichClaimsGoAndWhatIsOnTheirVolumes(t *testing.T) {
 	}
 }
 
+// Replicas of one partition hold the same records; nobody has lost three times as many.
+func TestReplicasOfAPartitionCountOnce(t *testing.T) {
+	t.Parallel()
+	for want, held := range map[string][]finding.Held{
+		"no partition": nil,
+		"1 partitions without a record, of orders": {
+			{Dir: "kafka-log0/orders-0", Topic: "orders"}, {Dir: "kafka-log1/orders-0", Topic: "orders", End: -1},
+		},
+		"2 of 3 partitions have records: 49 offsets, 300 bytes, of billing, orders": {
+			{Dir: "kafka-log0/orders-0", Topic: "orders", Bytes: 100, End: 40},
+			{Dir: "kafka-log1/orders-0", Topic: "orders", Bytes: 90, End: 38},
+			{Dir: "kafka-log1/orders-1", Topic: "orders", Bytes: 110, Start: 5, End: 14}, {Dir: "b/billing-0", Topic: "billing"},
+		},
+	} {
+		if got := acceptedText(held); got != want {
+			t.Errorf("want %q, got %q", want, got)
+		}
+	}
+}
+
 func rebindActions(t *testing.T, plan Plan) (ids []StepID) {
 	t.Helper()
 	r := &run{plan: &plan}
