@@ -104,7 +104,7 @@ func (o *applyOptions) Run(ctx context.Context) (any, error) {
 	if given.Redeclared, err = o.restore.redeclared(client.Namespace()); err != nil {
 		return nil, err
 	}
-	tell := &restoreReporter{factory: f, namespace: client.Namespace(), progress: f.Progress()}
+	tell := newRestoreReporter(f, client)
 	defer tell.end()
 	result, err := recovery.Apply(ctx, plan, given, o.restore.deps(client, tell))
 	if result == nil {

@@ -54,7 +54,7 @@ func (o *planOptions) Run(ctx context.Context) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	tell := &restoreReporter{factory: o.factory, namespace: client.Namespace(), progress: o.factory.Progress()}
+	tell := newRestoreReporter(o.factory, client)
 	defer tell.end()
 	plan, result, err := recovery.MakePlan(ctx, o.request(client.Namespace(), declaration, volumes), o.deps(client, tell))
 	if plan != nil && err == nil {

@@ -221,7 +221,7 @@ func (o *restoreOptions) Run(ctx context.Context) (any, error) {
 	if request.NamespaceManifest, err = o.namespaceManifest(ctx, client.Namespace()); err != nil {
 		return nil, err
 	}
-	tell := &restoreReporter{factory: o.factory, namespace: client.Namespace(), progress: o.factory.Progress()}
+	tell := newRestoreReporter(o.factory, client)
 	defer tell.end()
 	result, err := recovery.Restore(ctx, request, o.deps(client, tell))
 	return result, restoreError(result, err)

@@ -3,6 +3,7 @@ package cmd
 import (
 	"sync"
 
+	"github.com/kafkarecover/kafkarecover/pkg/kube"
 	"github.com/kafkarecover/kafkarecover/pkg/progress"
 	"github.com/kafkarecover/kafkarecover/pkg/recovery"
 )
@@ -16,6 +17,11 @@ type restoreReporter struct {
 	mu    sync.Mutex
 	steps map[recovery.StepID]*progress.Step
 	gone  func()
+}
+
+// newRestoreReporter tells of a run in the client's namespace; end it when the run has ended.
+func newRestoreReporter(f *Factory, client *kube.Client) *restoreReporter {
+	return &restoreReporter{factory: f, namespace: client.Namespace(), progress: f.Progress()}
 }
 
 // Begin implements recovery.Reporter.

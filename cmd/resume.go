@@ -110,7 +110,7 @@ func (o *resumeOptions) Run(ctx context.Context) (any, error) {
 			return nil, err
 		}
 	}
-	tell := &restoreReporter{factory: f, namespace: client.Namespace(), progress: f.Progress()}
+	tell := newRestoreReporter(f, client)
 	defer tell.end()
 	result, err := recovery.Resume(ctx, o.target(client), given, o.restore.deps(client, tell))
 	if result == nil {

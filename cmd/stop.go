@@ -62,7 +62,7 @@ func (o *stopOptions) Run(ctx context.Context) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	tell := &restoreReporter{factory: f, namespace: client.Namespace(), progress: f.Progress()}
+	tell := newRestoreReporter(f, client)
 	defer tell.end()
 	target := o.target(client)
 	target.Timeout = o.timeout

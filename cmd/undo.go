@@ -54,7 +54,7 @@ func (o *undoOptions) Run(ctx context.Context) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	tell := &restoreReporter{factory: f, namespace: client.Namespace(), progress: f.Progress()}
+	tell := newRestoreReporter(f, client)
 	defer tell.end()
 	result, err := recovery.Undo(ctx, o.target(client), o.restore.deps(client, tell))
 	if result == nil {
