@@ -19,6 +19,10 @@ import (
 // now: permissions, admission and schema.
 func (r *run) dryRun(ctx context.Context) error {
 	r.result.Reason = "dry run: nothing was changed"
+	if n := len(r.redeclaring.todo); n > 0 {
+		r.result.Next = append(r.result.Next, fmt.Sprintf("%d volumes were declared to be read; their objects are taken "+
+			"back as the dry run ends", n))
+	}
 	if r.DryRun != DryRunServer {
 		return nil
 	}

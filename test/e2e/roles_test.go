@@ -31,18 +31,19 @@ func (s *story) as(account string, roles ...string) string {
 		text := strings.ReplaceAll(string(raw), "namespace: kafka\n", "namespace: "+s.Namespace+"\n")
 		text = roleName.ReplaceAllString(text, "  name: "+name)
 		s.must(s.ApplyYAML(s.ctx, s.Namespace, text))
-		kind, binding := "Role", "RoleBinding"
-		if strings.Contains(text, "kind: ClusterRole\n") {
-			kind, binding = "ClusterRole", "ClusterRoleBinding"
-		}
-		s.must(s.ApplyYAML(s.ctx, s.Namespace, strings.NewReplacer("BINDING", binding, "KIND", kind, "SPACE", s.Namespace,
-			"NAME", name, "ACCOUNT", account).Replace(`
+		for _, kind := range []string{"Role", "ClusterRole"} { // a file may hold one of each
+			if !strings.Contains(text, "kind: "+kind+"\n") {
+				continue
+			}
+			s.must(s.ApplyYAML(s.ctx, s.Namespace, strings.NewReplacer("KIND", kind, "SPACE", s.Namespace, "NAME", name,
+				"ACCOUNT", account).Replace(`
 apiVersion: rbac.authorization.k8s.io/v1
-kind: BINDING
+kind: KINDBinding
 metadata: {name: NAME}
 roleRef: {apiGroup: rbac.authorization.k8s.io, kind: KIND, name: NAME}
 subjects: [{kind: ServiceAccount, name: ACCOUNT, namespace: SPACE}]
 `)))
+		}
 	}
 	token, err := s.Client.CoreV1().ServiceAccounts(s.Namespace).CreateToken(s.ctx, account,
 		&authenticationv1.TokenRequest{}, metav1.CreateOptions{})
