@@ -121,7 +121,7 @@ func (r *run) planRebind(in *planInput) {
 				strimzi.FormatNodeIDs(pool.Status.NodeIDs), strimzi.FormatNodeIDs(r.nodeIDsBefore[pool.Name])))
 		}
 	}
-	in.rebind, in.crashLooping = p, nil
+	in.rebind, in.crashLooping, in.outliving = p, nil, nil
 	in.quota.claims += len(todo) - len(p.letGo)
 }
 
