@@ -3,10 +3,12 @@ package e2e_test
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"io/fs"
+	"maps"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -80,8 +82,40 @@ func TestRestoreRenamesWhatARandomStartFormatted(t *testing.T) {
 }
 
 // replaceable is a controller's claim, and its node, such that the other two have the same metadata: with it lost,
-// nothing is.
+// nothing is. Controllers are not stopped at the same record, so that one of the others is given what the one that
+// goes furthest has, as if it had fetched it in time.
 func (s *story) replaceable() (claim, node string) {
+	s.Helper()
+	const prefix = "data-0-my-cluster-controller-"
+	nodes := s.controllersByEnd()
+	if len(nodes) != 3 {
+		s.Fatalf("the metadata of three controllers was to be read: %v", nodes)
+	}
+	furthest, behind, replaced := nodes[2], nodes[1], nodes[0]
+	log := func(node, name string) string {
+		return s.onDisk(prefix+node, filepath.Join("kafka-log"+node, "__cluster_metadata-0", name))
+	}
+	for _, node := range []string{behind, furthest} {
+		entries, err := os.ReadDir(log(node, ""))
+		s.must(err)
+		for _, e := range entries {
+			switch {
+			case e.Name() == "quorum-state": // each node's own
+			case node == behind:
+				s.must(os.RemoveAll(log(behind, e.Name())))
+			default:
+				output, err := exec.CommandContext(s.ctx, "cp", "-a", log(furthest, e.Name()), log(behind, "")).CombinedOutput()
+				if err != nil {
+					s.Fatalf("%v: %s", err, output)
+				}
+			}
+		}
+	}
+	return prefix + replaced, replaced
+}
+
+// controllersByEnd are the controllers' nodes, the one whose metadata ends first before the others.
+func (s *story) controllersByEnd() []string {
 	s.Helper()
 	result, err := theTool(s.T).Run(s.ctx, nil, "scan", "kafka/my-cluster", "--namespace", s.Namespace, "-o", "json")
 	s.must(err)
@@ -100,22 +134,24 @@ func (s *story) replaceable() (claim, node string) {
 		}
 	}
 	s.must(json.Unmarshal([]byte(result.Stdout), &scan))
-	ends := map[string]string{}
+	if len(scan.Clusters) != 1 {
+		s.Fatalf("one cluster was to be found, not %d", len(scan.Clusters))
+	}
+	ends := map[string][]int64{}
 	for _, v := range scan.Clusters[0].Volumes {
 		id, isController := strings.CutPrefix(v.Name, "pvc/data-0-my-cluster-controller-")
 		for _, d := range v.Contents.Dirs {
 			if isController && d.Path == "kafka-log"+id && d.MetadataLog != nil {
-				ends[id] = fmt.Sprint(d.MetadataLog.End)
+				ends[id] = []int64{d.MetadataLog.End.Epoch, d.MetadataLog.End.Offset}
 			}
 		}
 	}
-	for _, three := range [][3]string{{"3", "4", "5"}, {"4", "3", "5"}, {"5", "3", "4"}} {
-		if ends[three[1]] == ends[three[2]] && ends[three[1]] != "" {
-			return "data-0-my-cluster-controller-" + three[0], three[0]
+	return slices.SortedFunc(maps.Keys(ends), func(a, b string) int {
+		if c := slices.Compare(ends[a], ends[b]); c != 0 {
+			return c
 		}
-	}
-	s.Fatalf("no two controllers were stopped with the same metadata: %v", ends)
-	return "", ""
+		return strings.Compare(a, b)
+	})
 }
 
 // onDisk is a name on a claim's volume.
