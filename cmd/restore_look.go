@@ -37,7 +37,7 @@ func (o *restoreOptions) looker(
 		opts.Planned, opts.Rebind, opts.Lender = req.Planned, req.Rebind, req.Lender
 		opts.Released = req.Planned != nil || req.Rebind
 		if req.Depth == recovery.Objects {
-			opts.Via = scan.Objects
+			opts.Via, opts.Released = scan.Objects, false // what is not read is not borrowed either
 		}
 		seen, err := scan.Look(ctx, client, req.Namespace, req.Name, opts)
 		if err != nil {

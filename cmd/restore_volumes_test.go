@@ -85,3 +85,18 @@ func TestVolumesOfAClusterThatIsNotKnownAreRefusedUntilAccepted(t *testing.T) {
 		t.Error("what is refused declares nothing")
 	}
 }
+
+func TestNoVolumeIsBorrowedWhereTheClusterCannotBeMade(t *testing.T) {
+	t.Parallel()
+	_, _, manifests := lostStandIn(t)
+	s := newStandIn(t) // it has no namespace
+	s.volume("data-0-my-cluster-dual-0", "Released", "Retain")
+	s.server.Remove(kube.Claims(), "kafka", "data-0-my-cluster-dual-0")
+	got := s.run("restore", "kafka/my-cluster", "--yes", "-f", manifests, "--image", "kafka", "--schedule-timeout", "1s")
+	if got.code == exitcode.OK || !strings.Contains(got.err, "--namespace-manifest FILE") {
+		t.Errorf("exit code %d: %s", got.code, got.err)
+	}
+	if writes := s.server.Writes(); len(writes) > 0 {
+		t.Errorf("a look at objects wrote: %v", writes)
+	}
+}
