@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/kafkarecover/kafkarecover/test/e2e/ground"
@@ -72,6 +73,9 @@ func (s *story) fingerprint() map[string]string {
 
 func (s *story) kafkaVersion(ctx context.Context) (string, error) {
 	kafka, err := s.Get(ctx)
+	if apierrors.IsNotFound(err) {
+		return "no Kafka", nil
+	}
 	if err != nil {
 		return "", err
 	}
