@@ -16,9 +16,9 @@ Written by ` + "`make bench`" + `. Each line compares two programs that ran in t
 memory already. Times are the median of %d runs with the least and the most; the ratio is our time as a share of the
 other's, the median over the pairs. Compare ratios, not times: the machine is what it is.
 
-A scan of claims prints its result and then waits until its temporary pods are gone, which takes the kubelet as long as
-starting them. ` + "`kubectl run --rm`" + ` prints and does not wait, so that a scan is compared with it until its result is
-printed; the line of the whole scan has the wait on one side alone.
+A scan of claims prints its result and then waits until its temporary pods are gone, which takes the kubelet as long
+as starting them. ` + "`kubectl run --rm`" + ` prints and does not wait, so that a scan is compared with it until its
+result is printed; the line of the whole scan has the wait on one side alone.
 
 - date: %s
 - commit: %s

@@ -36,8 +36,8 @@ type runner struct {
 	problems []string
 }
 
-// runAll runs the parts one after another, and with the last of them those that mostly wait: each of these is told whole
-// once it has ended.
+// runAll runs the parts one after another, and with the last of them those that mostly wait: each of these is told
+// whole once it has ended.
 func (r *runner) runAll(ctx context.Context, parts []part) {
 	var alone, beside []part
 	for _, p := range parts {
