@@ -345,20 +345,8 @@ func (r *run) undoOnce(ctx context.Context, g *group) error {
 
 // undoCreate deletes what the operation created, where it is still the operation's.
 func (r *run) undoCreate(ctx context.Context, g *group, u *unstructured.Unstructured) error {
-	switch {
-	case g.step == StepNamespace:
-		g.state, g.note = UndoNothing, "it stays, as does what else is in the namespace"
-	case r.recorded.letGo(u):
-		g.state, g.note = UndoNothing, "it is gone, and the claim that was there is made again"
-		return nil
-	case !isOwn(u, r.operation) && !r.recorded.made(&g.object):
-		g.state, g.note = UndoNothing, "it is somebody else's: the operation did not come to create it"
-		return nil
-	case !isOwn(u, r.operation):
-		g.state, g.note = UndoLeft, "it does not carry the operation's mark: "+whoWrote(u, []string{"metadata", "labels"})
-		return nil
-	case !g.kind.created:
-		g.state, g.note = UndoLeft, "objects of this kind are not deleted"
+	if state, note := r.staysMade(g, u); note != "" {
+		g.state, g.note = state, note
 		return nil
 	}
 	if g.object.Kind == volumeKind {
@@ -372,6 +360,23 @@ func (r *run) undoCreate(ctx context.Context, g *group, u *unstructured.Unstruct
 	}
 	g.state, g.note, g.wrote = UndoDone, "deleted", true
 	return r.write.remove(ctx, StepUndo, g.kind.gvr, u)
+}
+
+// staysMade says why something that the operation created is not deleted; the note is empty for what is.
+func (r *run) staysMade(g *group, u *unstructured.Unstructured) (state UndoState, note string) {
+	switch {
+	case g.step == StepNamespace:
+		return UndoNothing, "it stays, as does what else is in the namespace"
+	case r.recorded.letGo(u):
+		return UndoNothing, "it is gone, and the claim that was there is made again"
+	case !isOwn(u, r.operation) && !r.recorded.made(&g.object):
+		return UndoNothing, "it is somebody else's: the operation did not come to create it"
+	case !isOwn(u, r.operation):
+		return UndoLeft, "it does not carry the operation's mark: " + whoWrote(u, []string{"metadata", "labels"})
+	case !g.kind.created:
+		return UndoLeft, "objects of this kind are not deleted"
+	}
+	return "", ""
 }
 
 // mayLetGo says why a claim must not be deleted: with any other policy than Retain its volume would go with it.
