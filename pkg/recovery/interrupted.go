@@ -77,7 +77,7 @@ func (r *run) settleClaims(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		claim := binding.Claim{Namespace: u.GetNamespace(), Name: u.GetName(), UID: u.GetUID()}
+		claim := claimOf(u)
 		pv, err := r.Kube.Get(ctx, kube.Volumes(), "", object.String(u.Object, "spec", "volumeName"))
 		if kube.IsNotFound(err) {
 			continue // the rules say so
@@ -89,14 +89,30 @@ func (r *run) settleClaims(ctx context.Context) error {
 			bounded, cancel := context.WithTimeout(ctx, bindTimeout)
 			err = binding.WaitBound(bounded, r.Kube, claim, pv.GetName())
 			cancel()
-		} else if err = r.write.remove(ctx, StepClaims, kube.Claims(), u); err == nil {
-			err = r.waitGone(ctx, kube.Claims(), claim.Namespace, claim.Name, claim.UID)
+		} else {
+			err = r.removeUnbound(ctx, u)
 		}
 		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// removeUnbound deletes a claim that the operation made and that came to hold no volume. The volume it asks for is read
+// back as Retain first all the same (safety contract, line 2).
+func (r *run) removeUnbound(ctx context.Context, claim *unstructured.Unstructured) error {
+	left, err := r.mayLetGo(ctx, claim)
+	if err != nil {
+		return err
+	}
+	if left != "" {
+		return fmt.Errorf("make claim %q again: %s", claim.GetName(), left)
+	}
+	if err := r.write.remove(ctx, StepClaims, kube.Claims(), claim); err != nil {
+		return err
+	}
+	return binding.WaitGone(ctx, r.Kube, claimOf(claim))
 }
 
 // createdClaims are the claims that a step was about to create, each once.

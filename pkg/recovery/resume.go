@@ -216,7 +216,10 @@ func (r *run) goOn(ctx context.Context) error {
 	if passed {
 		return r.watchOn(ctx)
 	}
-	if err := errors.Join(r.giveBackLent(ctx, StepRead), r.settleClaims(ctx)); err != nil {
+	if err := r.giveBackLent(ctx, StepRead); err != nil {
+		return err
+	}
+	if err := r.settleClaims(ctx); err != nil {
 		return err
 	}
 	if r.quota != nil { // raised again, for the claims there are then
