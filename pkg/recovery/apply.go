@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -19,19 +20,22 @@ type action struct {
 	do func(context.Context) (note string, err error)
 }
 
-// actions are the steps that follow the confirmation, in their order. Each may be run again after a run that died in
-// it: what is there already is not written again.
+// actions are the plan's steps that follow the confirmation, in their order. Each may be run again after a run that
+// died in it: what is there already is not written again. Claims are made before the pause, as the operator does not
+// know of them; those that are bound to other volumes are let go and made again only when the pause is proven and no
+// pod is left.
 func (r *run) actions() []action {
+	before, after := []action{{StepClaims, r.stepClaims}, {StepResources, r.stepResources}}, []action(nil)
 	if r.plan.step(StepLetGo) != nil {
-		return r.rebindActions()
+		before, after = nil, []action{
+			{StepStopPods, r.stepStopPods}, {StepLetGo, r.stepLetGo}, {StepClaims, r.stepRebind},
+		}
 	}
-	return []action{
-		{StepLock, r.stepLock},
-		{StepClaims, r.stepClaims},
-		{StepResources, r.stepResources},
+	all := slices.Concat([]action{{StepLock, r.stepLock}}, before, []action{
 		{StepPause, r.stepPause},
 		{StepSetAside, r.stepSetAside},
 		{StepSecrets, r.stepSecrets},
+	}, after, []action{
 		{StepNodeIDs, r.stepNodeIDs},
 		{StepReread, r.stepReread},
 		{StepClusterID, r.stepClusterID},
@@ -42,7 +46,8 @@ func (r *run) actions() []action {
 		{StepTopics, r.stepTopics},
 		{StepEntityOperator, r.stepEntityOperator},
 		{StepRelease, r.stepRelease},
-	}
+	})
+	return slices.DeleteFunc(all, func(a action) bool { return r.plan.step(a.id) == nil })
 }
 
 // apply runs the confirmed plan. Every step that fails before un-pausing leaves the resource paused.
@@ -213,12 +218,9 @@ func (r *run) stepClusterID(ctx context.Context) (string, error) {
 		}
 	}
 	err := r.atNewest(ctx, func(ctx context.Context) error {
-		u, err := r.pause.get(ctx)
+		u, err := r.stillPaused(ctx)
 		if err != nil {
 			return err
-		}
-		if kafka := strimzi.ParseKafka(u.Object); !kafka.PauseAnnotated || !kafka.Status.IsPaused() {
-			return errUnpausedByOther
 		}
 		return r.patchID(u, func(p strimzi.Patch) error {
 			_, err := r.write.patch(ctx, StepClusterID, r.pause.gvr, u, p)

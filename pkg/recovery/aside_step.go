@@ -143,12 +143,8 @@ func (r *run) stepSetAside(ctx context.Context) (string, error) {
 // asidesMayBegin looks again at what was decided on: reconciliation paused, claims and volumes as they were, none of
 // them going away (a deleted pod is what lets a Terminating claim go), and every volume concerned Retain.
 func (r *run) asidesMayBegin(ctx context.Context) error {
-	u, err := r.pause.get(ctx)
-	if err != nil {
+	if _, err := r.stillPaused(ctx); err != nil {
 		return err
-	}
-	if kafka := strimzi.ParseKafka(u.Object); !kafka.PauseAnnotated || !kafka.Status.IsPaused() {
-		return errUnpausedByOther
 	}
 	if err := r.claimsUnchanged(ctx); err != nil {
 		return err

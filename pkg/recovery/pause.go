@@ -153,3 +153,15 @@ func statusText(k *strimzi.Kafka) string {
 	}
 	return conditionText(k.Status.Conditions)
 }
+
+// stillPaused reads the resource once more and tells whether it is paused, and known to the operator as that.
+func (r *run) stillPaused(ctx context.Context) (*unstructured.Unstructured, error) {
+	u, err := r.pause.get(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if kafka := strimzi.ParseKafka(u.Object); !kafka.PauseAnnotated || !kafka.Status.IsPaused() {
+		return nil, errUnpausedByOther
+	}
+	return u, nil
+}

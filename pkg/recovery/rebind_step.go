@@ -2,6 +2,7 @@ package recovery
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -20,30 +21,10 @@ import (
 	"github.com/kafkarecover/kafkarecover/pkg/volume"
 )
 
-// rebindActions are the steps of a restore that binds claims to other volumes: nothing is let go before the pause is
-// proven and no pod is left.
-func (r *run) rebindActions() []action {
-	return []action{
-		{StepLock, r.stepLock},
-		{StepPause, r.stepPause},
-		{StepStopPods, r.stepStopPods},
-		{StepLetGo, r.stepLetGo},
-		{StepClaims, r.stepRebind},
-		{StepNodeIDs, r.stepNodeIDs},
-		{StepReread, r.stepReread},
-		{StepClusterID, r.stepClusterID},
-		{StepSettle, r.stepSettle},
-		{StepQuota, r.stepQuota},
-		{StepUnpause, r.stepUnpause},
-		{StepVerify, r.stepVerify},
-		{StepRelease, r.stepRelease},
-	}
-}
-
 // stepStopPods deletes the pod sets and waits until nothing holds a claim. Deleting pods is not enough: the controller
 // of pod sets goes on while reconciliation is paused (Strimzi: StrimziPodSetController has no pause check).
 func (r *run) stepStopPods(ctx context.Context) (string, error) {
-	if err := r.stillPaused(ctx); err != nil {
+	if _, err := r.stillPaused(ctx); err != nil {
 		return "", err
 	}
 	if err := r.volumesStay(ctx); err != nil {
@@ -61,17 +42,6 @@ func (r *run) stepStopPods(ctx context.Context) (string, error) {
 		return "", err
 	}
 	return fmt.Sprintf("%d pod sets deleted, no pod holds a claim, %s", deleted, attached), nil
-}
-
-func (r *run) stillPaused(ctx context.Context) error {
-	u, err := r.pause.get(ctx)
-	if err != nil {
-		return err
-	}
-	if kafka := strimzi.ParseKafka(u.Object); !kafka.PauseAnnotated || !kafka.Status.IsPaused() {
-		return errUnpausedByOther
-	}
-	return nil
 }
 
 func (r *run) letGoClaims() []string {
@@ -304,8 +274,8 @@ func (r *run) mayLose(ctx context.Context, claim *unstructured.Unstructured, nam
 	return nil
 }
 
-// waitReleased waits until the volume controller has seen that a volume's claim is gone: it may be tied to another one
-// from then on.
+// waitReleased waits until the volume controller has seen that nothing holds a volume: its claim is gone, or was never
+// there. It may be tied to another one from then on.
 func (r *run) waitReleased(ctx context.Context, pv string) error {
 	_, err := r.Kube.WaitFor(ctx, kube.Wait{
 		Resource: kube.Volumes(), Name: pv, Timeout: bindTimeout, What: fmt.Sprintf("pv %q to be Released", pv),
@@ -319,6 +289,8 @@ func (r *run) waitReleased(ctx context.Context, pv string) error {
 	})
 	return err
 }
+
+var errVolumeGone = errors.New("it was deleted meanwhile")
 
 // stepRebind makes the claims again for the volumes with the data.
 func (r *run) stepRebind(ctx context.Context) (string, error) {

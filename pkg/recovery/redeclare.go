@@ -18,10 +18,6 @@ import (
 	"github.com/kafkarecover/kafkarecover/pkg/volume"
 )
 
-// releaseTimeout bounds the wait for a volume that was declared to be Released: the volume controller was seen to need
-// less than a second for nine.
-const releaseTimeout = time.Minute
-
 // redeclaring is what became of the volumes that are declared anew.
 type redeclaring struct {
 	// todo are those that are not there, present those that are there with the same disk.
@@ -179,21 +175,11 @@ func (r *run) createVolume(ctx context.Context, v redeclared.Volume) error {
 	if err != nil {
 		return fmt.Errorf("declare pv %q anew: %w", v.PV.Name, err)
 	}
-	_, err = r.Kube.WaitFor(ctx, kube.Wait{
-		Resource: kube.Volumes(), Name: v.PV.Name, Timeout: releaseTimeout,
-		What: fmt.Sprintf("pv %q to be Released", v.PV.Name),
-		Condition: func(u *unstructured.Unstructured) (bool, string, error) {
-			if u == nil {
-				return false, "", fmt.Errorf("declare pv %q anew: %w", v.PV.Name, errVolumeGone)
-			}
-			phase := object.String(u.Object, "status", "phase")
-			return phase == volume.PhaseReleased, "the volume is " + phase, nil
-		},
-	})
-	return err
+	if err := r.waitReleased(ctx, v.PV.Name); err != nil {
+		return fmt.Errorf("declare pv %q anew: %w", v.PV.Name, err)
+	}
+	return nil
 }
-
-var errVolumeGone = errors.New("it was deleted meanwhile")
 
 // seeVolumes looks at the objects once more, now that the volumes are among them.
 func (r *run) seeVolumes(ctx context.Context) error {
