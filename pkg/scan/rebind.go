@@ -1,7 +1,6 @@
 package scan
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -10,7 +9,6 @@ import (
 	"path"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 
 	"github.com/kafkarecover/kafkarecover/pkg/finding"
@@ -149,7 +147,7 @@ func HeldOn(contents *logdir.Contents, fsys fs.FS) Held {
 					h.Start = s.BaseOffset
 				}
 			}
-			if end, noted := watermarks[p.Topic+" "+strconv.Itoa(int(p.Partition))]; noted {
+			if end, noted := watermarks[p.Topic+"-"+strconv.Itoa(int(p.Partition))]; noted {
 				h.End = end
 			}
 			out.Partitions = append(out.Partitions, h)
@@ -164,9 +162,7 @@ func (h *Held) note(err error) {
 	}
 }
 
-var errNoCheckpoint = errors.New("it is no checkpoint of offsets")
-
-// readHighWatermarks reads a checkpoint of offsets, by topic and partition; there is none where no broker has run.
+// readHighWatermarks reads a checkpoint of offsets, by TOPIC-PARTITION; there is none where no broker has run.
 func readHighWatermarks(fsys fs.FS, name string) (map[string]int64, error) {
 	file, err := fsys.Open(name)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -176,24 +172,13 @@ func readHighWatermarks(fsys fs.FS, name string) (map[string]int64, error) {
 		return nil, fmt.Errorf("read %q: %w", name, err)
 	}
 	defer func() { _ = file.Close() }()
-	out := map[string]int64{}
-	lines := bufio.NewScanner(io.LimitReader(file, maxHighWatermarks))
-	for n := 0; lines.Scan(); n++ {
-		if n < 2 { // the version, and how many lines follow
-			continue
-		}
-		fields := strings.Fields(lines.Text())
-		if len(fields) != 3 {
-			return nil, fmt.Errorf("read %q: %w", name, errNoCheckpoint)
-		}
-		offset, err := strconv.ParseInt(fields[2], 10, 64)
-		if err != nil {
-			return nil, fmt.Errorf("read %q: %w", name, errNoCheckpoint)
-		}
-		out[fields[0]+" "+fields[1]] = offset
-	}
-	if err := lines.Err(); err != nil {
+	data, err := io.ReadAll(io.LimitReader(file, maxHighWatermarks)) // what is cut off does not have all its entries
+	if err != nil {
 		return nil, fmt.Errorf("read %q: %w", name, err)
 	}
-	return out, nil
+	offsets, err := logdir.ParseOffsetCheckpoint(data)
+	if err != nil {
+		return nil, fmt.Errorf("read %q: it is no checkpoint of offsets: %w", name, err)
+	}
+	return offsets, nil
 }

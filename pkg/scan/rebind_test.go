@@ -71,6 +71,9 @@ func TestWhatCannotBeToldOfAVolumeIsSaid(t *testing.T) {
 		"an offset that is no number": {func(f fstest.MapFS) {
 			f["kafka-log0/replication-offset-checkpoint"].Data = []byte("0\n1\norders 0 many\n")
 		}, "no checkpoint of offsets"},
+		"a checkpoint that was cut off": {func(f fstest.MapFS) {
+			f["kafka-log0/replication-offset-checkpoint"].Data = []byte("0\n2\norders 0 12\n")
+		}, "expected 2 entries, found 1"},
 		"a segment of no offset": {func(f fstest.MapFS) {
 			f["kafka-log0/orders-0/x.log"] = &fstest.MapFile{}
 		}, "x.log"},

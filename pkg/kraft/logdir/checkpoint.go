@@ -15,45 +15,72 @@ type epochStart struct {
 	start int64
 }
 
-// parseLeaderEpochs parses leader-epoch-checkpoint after CheckpointFile and LeaderEpochCheckpointFile: version 0, the
-// number of entries, the entries. An empty file has none.
+// parseLeaderEpochs parses leader-epoch-checkpoint after LeaderEpochCheckpointFile.
 func parseLeaderEpochs(data []byte) ([]epochStart, error) {
+	var entries []epochStart
+	err := eachEntry(data, func(fields []string) bool {
+		if len(fields) != 2 {
+			return false
+		}
+		epoch, err1 := strconv.ParseInt(fields[0], 10, 32)
+		start, err2 := strconv.ParseInt(fields[1], 10, 64)
+		entries = append(entries, epochStart{int32(epoch), start})
+		return err1 == nil && err2 == nil
+	}, "an epoch and an offset")
+	if err != nil {
+		return nil, err
+	}
+	return entries, nil
+}
+
+// ParseOffsetCheckpoint returns the offset that a checkpoint of offsets (replication-offset-checkpoint and its like,
+// after OffsetCheckpointFile) notes of each partition, by TOPIC-PARTITION.
+func ParseOffsetCheckpoint(data []byte) (map[string]int64, error) {
+	offsets := map[string]int64{}
+	err := eachEntry(data, func(fields []string) bool {
+		if len(fields) != 3 {
+			return false
+		}
+		partition, err1 := strconv.ParseInt(fields[1], 10, 32)
+		offset, err2 := strconv.ParseInt(fields[2], 10, 64)
+		offsets[fields[0]+"-"+strconv.FormatInt(partition, 10)] = offset
+		return err1 == nil && err2 == nil
+	}, "a topic, a partition and an offset")
+	if err != nil {
+		return nil, err
+	}
+	return offsets, nil
+}
+
+// eachEntry goes through a checkpoint after CheckpointFile: version 0, the number of entries, the entries. An empty
+// file has none. take tells whether an entry is what was expected.
+func eachEntry(data []byte, take func(fields []string) bool, expected string) error {
 	if len(data) == 0 {
-		return nil, nil
+		return nil
 	}
 	lines := strings.Split(strings.ReplaceAll(string(data), "\r\n", "\n"), "\n")
 	if lines[len(lines)-1] == "" {
 		lines = lines[:len(lines)-1]
 	}
 	if v := lines[0]; v != "0" {
-		return nil, fmt.Errorf("expected version 0, found %q", Escape(v))
+		return fmt.Errorf("expected version 0, found %q", Escape(v))
 	}
 	if len(lines) < 2 {
-		return nil, nil
+		return nil
 	}
 	count, err := strconv.Atoi(lines[1])
 	if err != nil {
-		return nil, fmt.Errorf("expected the number of entries, found %q", Escape(lines[1]))
+		return fmt.Errorf("expected the number of entries, found %q", Escape(lines[1]))
 	}
-	var entries []epochStart
 	for _, line := range lines[2:] {
-		var e epochStart
-		fields := strings.Fields(line)
-		if len(fields) != 2 {
-			return nil, fmt.Errorf("expected an epoch and an offset, found %q", Escape(line))
+		if !take(strings.Fields(line)) {
+			return fmt.Errorf("expected %s, found %q", expected, Escape(line))
 		}
-		epoch, err1 := strconv.ParseInt(fields[0], 10, 32)
-		start, err2 := strconv.ParseInt(fields[1], 10, 64)
-		if err1 != nil || err2 != nil {
-			return nil, fmt.Errorf("expected an epoch and an offset, found %q", Escape(line))
-		}
-		e.epoch, e.start = int32(epoch), start
-		entries = append(entries, e)
 	}
-	if len(entries) != count {
-		return nil, fmt.Errorf("expected %d entries, found %d", count, len(entries))
+	if n := len(lines) - 2; n != count {
+		return fmt.Errorf("expected %d entries, found %d", count, n)
 	}
-	return entries, nil
+	return nil
 }
 
 // ParsePartitionMetadata returns the topic ID in partition.metadata: "version: 0" and "topic_id: ID" on two lines.
