@@ -98,10 +98,12 @@ kafkarecover restore kafka/my-cluster -n kafka --rebind-claims`,
 func (o *restoreOptions) addFlags(cmd *cobra.Command) {
 	o.addRequestFlags(cmd)
 	cmd.Flags().StringVar(&o.namespaceFile, "namespace-manifest", "",
-		"Make the namespace as it was saved where it is gone, with its quotas and limits, beside -f: `FILE`")
+		"Make the namespace as it was saved where it is gone, with its quotas and limits, beside -f: `FILE`; it is made "+
+			"before the plan is shown, and stays")
 	cmd.Flags().BoolVarP(&o.yes, "yes", "y", false, "Do not ask for confirmation")
-	cmd.Flags().Var(o.dryRun, "dry-run", "Print the plan and change nothing; server also has the API server check "+
-		"every write")
+	cmd.Flags().Var(o.dryRun, "dry-run", "Print the plan and change nothing that stays: volumes without a claim "+
+		"are lent, and those of --volumes declared, to be read, and taken back; server also has the API server check every "+
+		"write")
 	completeFlag(cmd, "dry-run", o.dryRun.allowed...)
 }
 
