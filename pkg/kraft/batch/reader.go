@@ -22,6 +22,10 @@ type Options struct {
 	Resync bool
 	// FramesOnly leaves out the CRC: for finding offsets and sizes quickly where the content is checked elsewhere.
 	FramesOnly bool
+	// Buffer, when set, gives a Reader over a stream memory for at least that many bytes each time it reads on, which
+	// is never more than Limits.BatchBytes or a few hundred KiB. The memory of before is left as it is, so that the
+	// batches in it stay valid until Buffer gives it out again. Without it the Reader has one buffer of its own.
+	Buffer func(least int) []byte
 }
 
 // Gap is a stretch of a file that Resync skipped.
@@ -142,19 +146,25 @@ func (r *Reader) window(n int) []byte {
 	return r.buf[r.off:min(len(r.buf), r.off+n)]
 }
 
-// fill reads until n bytes are in memory. The buffer grows with what was really read, never by what a length claims.
+// fill reads until n bytes are in memory, and little more than that, for what is read too much is copied. A buffer of
+// its own grows with what was really read, never by what a length claims.
 func (r *Reader) fill(n int) {
-	kept := copy(r.buf, r.buf[r.off:])
+	enough := max(n, bufferSize)
+	rest := r.buf[r.off:]
+	if r.opts.Buffer != nil {
+		r.buf = append(r.opts.Buffer(enough)[:0], rest...)
+	} else {
+		r.buf = append(r.buf[:0], rest...)
+	}
 	r.base += int64(r.off)
 	r.off = 0
-	r.buf = r.buf[:kept]
 	for empty := 0; len(r.buf) < n && r.srcErr == nil; {
 		if len(r.buf) == cap(r.buf) {
 			grown := make([]byte, len(r.buf), max(bufferSize, 2*len(r.buf)))
 			copy(grown, r.buf)
 			r.buf = grown
 		}
-		got, err := r.src.Read(r.buf[len(r.buf):cap(r.buf)])
+		got, err := r.src.Read(r.buf[len(r.buf):min(cap(r.buf), enough)])
 		r.buf = r.buf[:len(r.buf)+got]
 		r.srcErr = err
 		if empty++; got > 0 {

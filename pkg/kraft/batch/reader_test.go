@@ -1,6 +1,7 @@
 package batch_test
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"io"
@@ -314,5 +315,45 @@ func TestSequencesWrapAsKafkas(t *testing.T) {
 		if got := h.LastSequence(); got != test.want {
 			t.Errorf("base %d, delta %d: got %d, want %d", test.base, test.delta, got, test.want)
 		}
+	}
+}
+
+// TestBatchesStayInLentMemory reads a log of batches of many sizes with memory of the caller: those read before must
+// still be what they were, whatever was read since.
+func TestBatchesStayInLentMemory(t *testing.T) {
+	t.Parallel()
+	var data []byte
+	for i := range 40 {
+		value := bytes.Repeat([]byte{byte(i)}, 1<<(i%20))
+		raw, err := batch.Append(nil, batch.Header{BaseOffset: int64(i), BaseSequence: -1}, []batch.Record{
+			{Offset: int64(i), Value: value},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		data = append(data, raw...)
+	}
+	asked, given := 0, 0
+	r := batch.NewStreamReader(bytes.NewReader(data), int64(len(data)), batch.Options{Buffer: func(least int) []byte {
+		asked = max(asked, least)
+		given++
+		return make([]byte, least)
+	}})
+	var read []batch.Batch
+	for r.Next() {
+		read = append(read, *r.Batch())
+	}
+	if err := r.Err(); err != nil || len(read) != 40 || given < 3 {
+		t.Fatalf("read %d batches in %d pieces of memory, %v", len(read), given, err)
+	}
+	var again []byte
+	for i := range read {
+		again = append(again, read[i].Bytes()...)
+	}
+	if !bytes.Equal(again, data) {
+		t.Error("batches changed after they were read")
+	}
+	if largest := 1<<19 + 100; asked > largest {
+		t.Errorf("memory of %d bytes was asked for, the largest batch has less than %d", asked, largest)
 	}
 }

@@ -7,11 +7,10 @@ import (
 	"github.com/kafkarecover/kafkarecover/pkg/kraft/batch"
 )
 
-// Sizes of reading ahead: batches are handed over in pieces of aheadPiece bytes or one batch, aheadPieces at a time,
-// which bounds memory. Files below aheadLeast are not worth a goroutine.
+// Sizes of reading ahead: aheadPieces of a few hundred KiB, or of one large batch each, bound memory: one is filled
+// while another is applied. Files below aheadLeast are not worth a goroutine.
 const (
-	aheadPiece  = 256 << 10
-	aheadPieces = 3
+	aheadPieces = 2
 	aheadLeast  = 1 << 20
 )
 
@@ -20,35 +19,36 @@ const (
 type aheadReader struct {
 	reader *batch.Reader
 	file   io.Closer
-	opts   batch.Options
 
 	full, empty chan *aheadBatches // nil when nothing is read ahead
 	quit, done  chan struct{}
+	filling     *aheadBatches // what the goroutine reads into
 	current     *aheadBatches
-	frames      *batch.Reader // over current
+	next        int // of current
 	batch       *batch.Batch
 }
 
-// aheadBatches is a copy of some batches that follow each other in the file.
+// aheadBatches is some batches that follow each other in the file, and the memory they lie in.
 type aheadBatches struct {
-	raw      []byte
-	position int64
+	batches []batch.Batch
+	memory  []byte
 }
 
 // openAhead opens a file for reading ahead.
 func openAhead(fsys fs.FS, name string, opts batch.Options) (*aheadReader, error) {
-	reader, file, err := openBatches(fsys, name, opts)
-	if err != nil {
-		return nil, err
-	}
-	a := &aheadReader{reader: reader, file: file, opts: batch.Options{File: name, Limits: opts.Limits, FramesOnly: true}}
+	a := &aheadReader{}
 	info, err := fs.Stat(fsys, name)
-	if long := err == nil && info.Size() >= aheadLeast; !long {
-		return a, nil //nolint:nilerr // of unknown length it is read as it is applied
+	ahead := err == nil && info.Size() >= aheadLeast // of unknown length it is read as it is applied
+	if ahead {
+		opts.Buffer = a.buffer
+	}
+	if a.reader, a.file, err = openBatches(fsys, name, opts); err != nil || !ahead {
+		return a, err
 	}
 	a.full, a.empty = make(chan *aheadBatches, aheadPieces), make(chan *aheadBatches, aheadPieces)
 	a.quit, a.done = make(chan struct{}), make(chan struct{})
-	for range aheadPieces {
+	a.filling = &aheadBatches{}
+	for range aheadPieces - 1 {
 		a.empty <- &aheadBatches{}
 	}
 	go a.read()
@@ -59,26 +59,31 @@ func openAhead(fsys fs.FS, name string, opts batch.Options) (*aheadReader, error
 func (a *aheadReader) read() {
 	defer close(a.done)
 	defer close(a.full)
-	var piece *aheadBatches
 	for a.reader.Next() {
-		b := a.reader.Batch()
-		if piece == nil {
-			select {
-			case piece = <-a.empty:
-			case <-a.quit:
-				return
-			}
-			piece.raw, piece.position = piece.raw[:0], b.Position
+		select {
+		case <-a.quit:
+			return
+		default:
 		}
-		piece.raw = append(piece.raw, b.Bytes()...)
-		if len(piece.raw) >= aheadPiece {
-			a.full <- piece // there is room for every piece
-			piece = nil
+		a.filling.batches = append(a.filling.batches, *a.reader.Batch())
+	}
+	a.full <- a.filling // there is room for every piece
+}
+
+// buffer hands over the batches read so far and gives memory for those to come.
+func (a *aheadReader) buffer(least int) []byte {
+	if len(a.filling.batches) > 0 {
+		a.full <- a.filling
+		select {
+		case a.filling = <-a.empty:
+		case <-a.quit:
+			a.filling = &aheadBatches{}
 		}
 	}
-	if piece != nil {
-		a.full <- piece
+	if cap(a.filling.memory) < least {
+		a.filling.memory = make([]byte, least+least/16) // large batches are about as large as each other
 	}
+	return a.filling.memory
 }
 
 // Next moves to the next batch.
@@ -90,19 +95,18 @@ func (a *aheadReader) Next() bool {
 		a.batch = a.reader.Batch()
 		return true
 	}
-	for a.frames == nil || !a.frames.Next() {
+	for a.current == nil || a.next == len(a.current.batches) {
 		if a.current != nil {
+			a.current.batches = a.current.batches[:0]
 			a.empty <- a.current
 		}
-		piece, ok := <-a.full
-		if a.current = piece; !ok {
-			a.frames = nil
+		a.next = 0
+		if a.current = <-a.full; a.current == nil {
 			return false
 		}
-		a.frames = batch.NewBytesReader(piece.raw, a.opts)
 	}
-	a.batch = a.frames.Batch()
-	a.batch.Position += a.current.position
+	a.batch = &a.current.batches[a.next]
+	a.next++
 	return true
 }
 
