@@ -44,9 +44,11 @@ func (it *Records) Next() bool {
 	if it.err != nil || it.index >= it.count {
 		return false
 	}
-	if err := it.read(); err != nil {
-		it.fail(err)
-		return false
+	if !it.plain() {
+		if err := it.read(); err != nil {
+			it.fail(err)
+			return false
+		}
 	}
 	it.index++
 	// Kafka refuses the last record when bytes follow it, and does not look at an empty batch.
@@ -87,6 +89,60 @@ var (
 	errShort  = errors.New("the end of the batch inside a record")
 	errVarint = errors.New("a variable-length integer of too many bytes")
 )
+
+// plain decodes the record at pos when it is of the form in which controllers write nearly all of theirs, and tells
+// whether it is: no key, no header, lengths and deltas of few bytes. Whatever else there is, damage included, is left
+// to read, so that there is one judge of what is wrong.
+func (it *Records) plain() bool {
+	d, b := it.data[it.pos:], it.batch
+	if len(d) < 12 || b.Attributes.Has(LogAppendTime) || b.BaseSequence != -1 {
+		return false
+	}
+	size, n := shortVarint(d, 0)
+	if n == 0 || size < 0 || size > len(d)-n {
+		return false
+	}
+	d = d[:n+size]
+	r := &it.rec
+	if len(d) < n+6 || d[n+1] >= 0x80 { // attributes, two deltas, key, value, headers take a byte each at least
+		return false
+	}
+	r.Attributes = int8(d[n])
+	timestampDelta := int64(d[n+1]>>1) ^ -int64(d[n+1]&1)
+	offsetDelta, n := shortVarint(d, n+2)
+	if n == 0 || n+2 >= len(d) || d[n] != 1 { // -1, zigzag: null
+		return false
+	}
+	length, n := shortVarint(d, n+1)
+	if n == 0 || length < 0 || n+length+1 != len(d) || d[n+length] != 0 {
+		return false
+	}
+	r.Offset, r.Timestamp, r.Sequence = b.BaseOffset+int64(offsetDelta), b.BaseTimestamp+timestampDelta, -1
+	r.Key, r.Value, r.Headers, r.Size = nil, d[n:n+length:n+length], r.Headers[:0], len(d)
+	it.pos += len(d)
+	return true
+}
+
+// shortVarint is the zigzag varint of at most three bytes at a place, and the place behind it; 0 when it is longer.
+func shortVarint(d []byte, at int) (v, end int) {
+	if at+3 > len(d) {
+		return 0, 0
+	}
+	u := uint(d[at])
+	end = at + 1
+	if u >= 0x80 {
+		u = u&0x7f | uint(d[at+1])<<7
+		end++
+		if u >= 0x80<<7 {
+			if d[at+2] >= 0x80 {
+				return 0, 0
+			}
+			u = u&0x3fff | uint(d[at+2])<<14
+			end++
+		}
+	}
+	return int(u>>1) ^ -int(u&1), end
+}
 
 // read decodes the record at pos, after DefaultRecord.readFrom.
 func (it *Records) read() error {
