@@ -3,6 +3,7 @@ package metadata
 import (
 	"bytes"
 	"encoding/binary"
+	"slices"
 )
 
 // Most of a large image is PartitionRecords of partitions at rest. The quick way takes those from their bytes into the
@@ -82,18 +83,87 @@ func (t *topicTable) quick(v []byte) bool {
 	if topic == nil {
 		return false
 	}
-	p := partition{id: raw.id, leader: raw.leader, leaderEpoch: raw.leaderEpoch, epoch: raw.epoch}
-	if len(raw.dirs) == 0 {
-		p.dirs = t.migrating(len(raw.replicas) / 4)
-	} else {
-		p.dirs = t.rawDirs(raw.dirs)
-	}
-	p.replicas = t.lists.rawID(raw.replicas)
-	if p.isr = p.replicas; !bytes.Equal(raw.isr, raw.replicas) {
-		p.isr = t.lists.rawID(raw.isr)
-	}
-	t.put(topic, p)
+	t.put(topic, partition{
+		id: raw.id, leader: raw.leader, leaderEpoch: raw.leaderEpoch, epoch: raw.epoch, assignment: t.rawAssignment(&raw),
+	})
 	return true
+}
+
+// seenAssignment is the hash of an assignment as it was written, and its number plus one.
+type seenAssignment struct {
+	tag uint32
+	id  assignmentID
+}
+
+// rawAssignment keeps the assignment of a partition at rest.
+func (t *topicTable) rawAssignment(raw *rawPartition) assignmentID {
+	if t.seen == nil {
+		t.seen = make([]seenAssignment, assignmentCache)
+	}
+	h := raw.hash()
+	slot := &t.seen[h%assignmentCache]
+	if slot.id != 0 && slot.tag == uint32(h>>32) && t.isRaw(t.assignments.get(slot.id-1), raw) {
+		return slot.id - 1
+	}
+	a := assignment{replicas: t.lists.rawID(raw.replicas)}
+	if a.isr = a.replicas; !bytes.Equal(raw.isr, raw.replicas) {
+		a.isr = t.lists.rawID(raw.isr)
+	}
+	if len(raw.dirs) == 0 {
+		a.dirs = t.migrating(len(raw.replicas) / 4)
+	} else {
+		a.dirs = t.rawDirs(raw.dirs)
+	}
+	id := t.assignments.id(a)
+	slot.tag, slot.id = uint32(h>>32), id+1
+	return id
+}
+
+// isRaw tells whether an assignment is that of a partition as it is written.
+func (t *topicTable) isRaw(a *assignment, raw *rawPartition) bool {
+	if a.removing|a.adding|a.elr|a.lastKnown != 0 || a.recovery != 0 || !sameRaw(t.lists.list(a.replicas), raw.replicas) {
+		return false
+	}
+	if a.isr == a.replicas {
+		if !bytes.Equal(raw.isr, raw.replicas) {
+			return false
+		}
+	} else if !sameRaw(t.lists.list(a.isr), raw.isr) {
+		return false
+	}
+	dirs := t.lists.list(a.dirs)
+	if len(raw.dirs) == 0 {
+		return len(dirs) == len(raw.replicas)/4 &&
+			!slices.ContainsFunc(dirs, func(n int32) bool { return t.dirs.uuids[n] != DirectoryMigrating })
+	}
+	if len(raw.dirs) != 16*len(dirs) {
+		return false
+	}
+	for i, n := range dirs {
+		if *(*UUID)(raw.dirs[16*i:]) != t.dirs.uuids[n] {
+			return false
+		}
+	}
+	return true
+}
+
+// hash is of what is in an assignment. Of a directory it takes the first half: UUIDs are random.
+func (p *rawPartition) hash() uint64 {
+	be := binary.BigEndian
+	h := uint64(len(p.replicas))<<8 | uint64(len(p.isr))
+	for i := 0; i+4 <= len(p.replicas); i += 4 {
+		h = hash32(h, be.Uint32(p.replicas[i:]))
+	}
+	if len(p.isr) != len(p.replicas) {
+		for i := 0; i+4 <= len(p.isr); i += 4 {
+			h = hash32(h, be.Uint32(p.isr[i:]))
+		}
+	}
+	var dirs uint64
+	for i := 0; i+16 <= len(p.dirs); i += 16 {
+		dirs = dirs<<1 ^ be.Uint64(p.dirs[i:])
+	}
+	return (h ^ dirs) * 0x9E3779B97F4A7C15
 }
 
 // rawID is id of a list of numbers as they are written.
@@ -131,15 +201,6 @@ func sameRaw(list []int32, raw []byte) bool {
 	return true
 }
 
-// dirCache is the number of directory lists seen lately, a power of two.
-const dirCache = 1024
-
-// seenDirs is a list of directories as it was written, and its ID.
-type seenDirs struct {
-	raw []byte
-	id  listID
-}
-
 func hashDirs(raw []byte) uint64 {
 	h := uint64(len(raw))
 	for i := 0; i < len(raw); i += 8 {
@@ -151,20 +212,15 @@ func hashDirs(raw []byte) uint64 {
 
 // rawDirs is dirList of directories as they are written.
 func (t *topicTable) rawDirs(raw []byte) listID {
-	if t.seen == nil {
-		t.seen = make([]seenDirs, dirCache)
-	}
-	slot := &t.seen[hashDirs(raw)%dirCache]
-	if bytes.Equal(slot.raw, raw) {
-		return slot.id
-	}
 	t.ints = t.ints[:0]
 	for i := 0; i < len(raw); i += 16 {
 		t.ints = append(t.ints, t.dirs.id((*UUID)(raw[i:])))
 	}
-	slot.raw, slot.id = append(slot.raw[:0], raw...), t.lists.id(t.ints)
-	return slot.id
+	return t.lists.id(t.ints)
 }
+
+// dirCache is the number of directory lists whose text is kept, a power of two.
+const dirCache = 1024
 
 // quickText prints PartitionRecords from their bytes. It remembers what it printed last, for the partitions of a topic
 // follow each other and few sets of directories hold all partitions of a cluster.
