@@ -39,11 +39,12 @@ func (*Pods) SchedulerName() string { return "" }
 func (*Pods) Run(context.Context) {}
 
 // ClusterID asks a node: Kafka runs only when the ID it is given is the one in its meta.properties, so what that file
-// says inside a ready pod is the live cluster's ID.
+// says inside a ready pod is the live cluster's ID. Only the node's own log directory counts: others may lie beside it.
 func (p *Pods) ClusterID(ctx context.Context, namespace string, pods []string) (string, error) {
 	var last error
 	for _, pod := range pods {
-		out, err := p.exec(ctx, namespace, pod, "grep", "-rhs", "--include=meta.properties", "^cluster.id=", dataMount)
+		own := dataMount + "/*/kafka-log" + pod[strings.LastIndex(pod, "-")+1:] + "/meta.properties"
+		out, err := p.exec(ctx, namespace, pod, "sh", "-c", "grep -hs '^cluster.id=' "+own)
 		if err != nil {
 			last = err
 			continue
