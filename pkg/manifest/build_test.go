@@ -346,3 +346,21 @@ func TestWhereNobodyNamesAClusterOrItsVoters(t *testing.T) {
 		t.Errorf("two clusters: got %v", err)
 	}
 }
+
+// TestControllersThatNeverRegisteredAreFoundByTheNamesOfTheirVolumes is a cluster that was deleted soon after it first
+// ran, as one was seen to be, or one of before metadata.version 3.7: its voters are known, and not their hosts.
+func TestControllersThatNeverRegisteredAreFoundByTheNamesOfTheirVolumes(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.record(0, &metadata.UnregisterControllerRecord{ControllerID: 5})
+	w.volume("data-0-c-broker-0", 0, false)
+	w.volume("data-0-c-the-controllers-5", 5, true)
+	set := w.build()
+	if got, want := names(set, strimzi.NodePoolKind), []string{"broker", "the-controllers"}; !slices.Equal(got, want) {
+		t.Fatalf("got pools %v, want %v; %v", got, want, items(set.Todos, "pool"))
+	}
+	controllers := pools(set)[1]
+	if !slices.Equal(controllers.Roles, []string{strimzi.RoleController}) || controllers.NextNodeIDs != "[5]" {
+		t.Errorf("got %+v", controllers)
+	}
+}

@@ -45,7 +45,8 @@ type pool struct {
 func (b *builder) survey() error {
 	b.nodes = map[int32]*node{}
 	b.registered()
-	known := strimzi.Known{Pools: map[string][]string{}}
+	// Controllers register some time after they first ran, before metadata.version 3.7 never.
+	known := strimzi.Known{Pools: map[string][]string{}, Partial: true}
 	for _, n := range b.nodes {
 		if h := n.host; h != nil {
 			known.Clusters = append(known.Clusters, h.Cluster)

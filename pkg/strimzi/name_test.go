@@ -154,6 +154,15 @@ func TestResolvingNames(t *testing.T) {
 		"two nodes of one ID are two clusters": {
 			[]strimzi.ClaimRef{{Name: "data-0-my-c-a-0"}, {Name: "data-0-my-c-b-0"}}, strimzi.Known{}, []string{"?", "?"},
 		},
+		"a cluster of which some pools are known": {
+			[]strimzi.ClaimRef{{Name: "data-0-my-c-controller-5"}, {Name: "data-0-my-c-broker-0"}, {Name: "data-0-else-x-y-1"}},
+			strimzi.Known{Clusters: []string{"my-c"}, Pools: pools{"my-c": {"broker"}}, Partial: true},
+			[]string{"my-c/controller by cluster", "my-c/broker by pool", "?"},
+		},
+		"a cluster whose pools are all known": {
+			[]strimzi.ClaimRef{{Name: "data-0-my-c-controller-5"}},
+			strimzi.Known{Clusters: []string{"my-c"}, Pools: pools{"my-c": {"broker"}}}, []string{"?"},
+		},
 		"nothing tells": {[]strimzi.ClaimRef{{Name: "data-a-b-c-0"}}, strimzi.Known{}, []string{"?"}},
 		"no data claim": {[]strimzi.ClaimRef{{Name: "www"}}, strimzi.Known{}, []string{"?"}},
 	} {

@@ -17,6 +17,9 @@ type ClaimRef struct {
 type Known struct {
 	Clusters []string
 	Pools    map[string][]string
+	// Partial tells that a cluster may have pools that are not among Pools, as where only those are known whose nodes
+	// registered: a name of that cluster with another pool is then of that pool.
+	Partial bool
 }
 
 // Evidence tells what a claim's reading rests on.
@@ -26,7 +29,7 @@ type Evidence string
 const (
 	ByLabels   Evidence = "labels"        // the operator's own labels
 	ByPools    Evidence = "pool"          // cluster and pool of that name exist
-	ByCluster  Evidence = "cluster"       // the cluster is known, and has no pools
+	ByCluster  Evidence = "cluster"       // the cluster is known, and no pools of it, or not all
 	ByForm     Evidence = "only reading"  // the name can be read in one way only
 	ByPrefix   Evidence = "common prefix" // inferred from the names of the other claims
 	Unresolved Evidence = ""
@@ -77,7 +80,7 @@ func resolveOne(r *Resolution, c ClaimRef, readings []ClaimName, known Known) bo
 		return true
 	}
 	byCluster := matching(readings, func(n ClaimName) bool {
-		return slices.Contains(known.Clusters, n.Cluster) && len(known.Pools[n.Cluster]) == 0
+		return slices.Contains(known.Clusters, n.Cluster) && (known.Partial || len(known.Pools[n.Cluster]) == 0)
 	})
 	if len(byPool) == 0 && len(byCluster) == 1 {
 		r.Slot, r.By = &byCluster[0], ByCluster
