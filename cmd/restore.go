@@ -322,7 +322,7 @@ func restoreError(result *recovery.Result, err error) error {
 		return exitcode.With(exitcode.Incomplete, err)
 	case errors.As(err, &notFound):
 		return exitcode.With(exitcode.NotFound, err)
-	case errors.As(err, &held), errors.As(err, &aside):
+	case errors.As(err, &held), errors.As(err, &aside), errors.Is(err, declared.ErrNotConvertible):
 		return exitcode.With(exitcode.Refused, err)
 	case result != nil && result.Plan != nil && result.Code() != exitcode.OK:
 		return exitcode.With(result.Code(), err) // how far it came matters more than what stopped it

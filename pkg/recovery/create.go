@@ -40,9 +40,15 @@ func (r *run) mayCreate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if r.inconvertible != nil {
+		return r.inconvertible
+	}
 	if version := r.before.Cluster.Version(); !slices.Contains(served, version) {
-		return fmt.Errorf("the manifests are of %s/%s, and this cluster serves %v: convert them first, or install the "+
-			"operator they were for", strimzi.Group, version, served)
+		return fmt.Errorf("the manifests are of %s/%s, and this cluster serves %v: install the operator they are for",
+			strimzi.Group, version, served)
+	}
+	for _, change := range r.converted {
+		r.Report.Warn(change)
 	}
 	return r.findStanding(ctx)
 }

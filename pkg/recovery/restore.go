@@ -61,6 +61,10 @@ type run struct {
 	mirror *configMapMirror
 	// recorded is the operation that this run goes on with; nil for a new one.
 	recorded *Recorded
+	// converted tells what was changed in declared resources so that they are of a version that is served;
+	// inconvertible what could not be.
+	converted     []string
+	inconvertible error
 	// redeclaring is what became of volumes that are declared anew; confirmed tells that a person said yes to the plan.
 	redeclaring redeclaring
 	confirmed   bool
@@ -111,6 +115,9 @@ func (r *run) execute(ctx context.Context) error {
 func (r *run) look(ctx context.Context) (done bool, err error) {
 	req := LookRequest{Namespace: r.Namespace, Name: r.Name, Depth: Objects, Excluded: r.excluded}
 	if r.Declared != nil {
+		if err := r.convertManifests(ctx); err != nil {
+			return false, err
+		}
 		req.Planned = r.Declared.Planned()
 	}
 	seen, err := r.Look(ctx, req)
@@ -130,6 +137,11 @@ func (r *run) look(ctx context.Context) (done bool, err error) {
 	}
 	if err := r.reviewAccess(ctx); err != nil {
 		return false, err
+	}
+	if seen.Planned {
+		if err := r.tryManifests(ctx); err != nil {
+			return false, err
+		}
 	}
 	id := seen.Cluster.Kafka.Status.ClusterID
 	if r.recorded != nil || id == nil || *id == "" || !seen.Cluster.RecoveredAs(*id) || !seen.Cluster.AllPodsReady() {

@@ -101,7 +101,7 @@ func TestADryRunOfWhatIsGoneChangesNothing(t *testing.T) {
 				t.Fatal(err)
 			}
 			_, err = plan(wrong)
-			told := err != nil && strings.Contains(err.Error(), "create kafkanodepool/controller")
+			told := err != nil && strings.Contains(err.Error(), "kafkanodepool/controller")
 			if told != (mode == recovery.DryRunServer) {
 				t.Errorf("what the API server does not accept: %v", err)
 			}
