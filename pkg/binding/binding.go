@@ -5,6 +5,7 @@
 package binding
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -214,18 +215,19 @@ func WaitBound(ctx context.Context, k *kube.Client, c Claim, pv string) error {
 
 var errGone = errors.New("it is gone, or was replaced by another one")
 
-// NewClaim is the claim that stands for a volume: the volume's own access modes, mode, class and size, so that the
-// volume controller finds nothing that does not match, and no owner, finalizer or annotation that a former claim had
-// (an owner that is gone has the claim collected, and a binding annotation of another binding makes it Lost).
+// NewClaim is the claim that stands for a volume: the volume's own access modes, mode and class, and its size where
+// request is empty, so that the volume controller finds nothing that does not match, and no owner, finalizer or
+// annotation that a former claim had (an owner that is gone has the claim collected, and a binding annotation of another
+// binding makes it Lost).
 func NewClaim(
-	pv *volume.PersistentVolume, namespace, name string, labels, annotations map[string]string,
+	pv *volume.PersistentVolume, namespace, name, request string, labels, annotations map[string]string,
 ) *unstructured.Unstructured {
 	spec := object.Map(pv.Object, "spec")
 	claim := map[string]any{
 		"volumeName":       pv.Name,
 		"storageClassName": pv.StorageClass, // "" too: without it the default class would be filled in
 		"accessModes":      object.Get(object.Clone(spec), "accessModes"),
-		"resources":        map[string]any{"requests": map[string]any{"storage": pv.Capacity}},
+		"resources":        map[string]any{"requests": map[string]any{"storage": cmp.Or(request, pv.Capacity)}},
 	}
 	for _, same := range []string{"volumeMode", "volumeAttributesClassName"} {
 		if v := object.String(spec, same); v != "" {

@@ -135,7 +135,7 @@ func TestNewClaimStandsForExactlyItsVolume(t *testing.T) {
 	t.Parallel()
 	s := kubetest.New(t)
 	pv := put(s, nil)
-	got := binding.NewClaim(pv, "kafka", "data-0", nil, map[string]string{"made": "here"})
+	got := binding.NewClaim(pv, "kafka", "data-0", "", nil, map[string]string{"made": "here"})
 	want := kubetest.Object{
 		"apiVersion": "v1", "kind": "PersistentVolumeClaim",
 		"metadata": kubetest.Object{
@@ -150,8 +150,12 @@ func TestNewClaimStandsForExactlyItsVolume(t *testing.T) {
 	if diff := cmp.Diff(want, got.Object); diff != "" {
 		t.Error(diff)
 	}
+	less := binding.NewClaim(pv, "kafka", "data-0", "8Gi", nil, nil)
+	if size, _, _ := unstructured.NestedString(less.Object, "spec", "resources", "requests", "storage"); size != "8Gi" {
+		t.Errorf("the claim asks for %q, not for what the pool does", size)
+	}
 	pv.StorageClass = ""
-	none := binding.NewClaim(pv, "kafka", "data-0", nil, nil)
+	none := binding.NewClaim(pv, "kafka", "data-0", "", nil, nil)
 	if class, found, _ := unstructured.NestedString(none.Object, "spec", "storageClassName"); !found || class != "" {
 		t.Error("without a class of its own the cluster's default would be filled in, and never match")
 	}

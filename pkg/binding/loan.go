@@ -95,7 +95,7 @@ func (l *Loan) borrow(ctx context.Context, req LoanRequest, pv *volume.Persisten
 		return err
 	}
 	name := fmt.Sprintf("kafkarecover-%s-%d", req.Operation, n+1)
-	stored, err := l.write.Create(ctx, NewClaim(&now, req.Namespace, name, req.Labels,
+	stored, err := l.write.Create(ctx, NewClaim(&now, req.Namespace, name, "", req.Labels,
 		map[string]string{LoanAnnotation: was}))
 	if err != nil {
 		return fmt.Errorf("borrow pv %q: %w", pv.Name, err)

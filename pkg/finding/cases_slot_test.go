@@ -262,6 +262,34 @@ func slotCases() []ruleCase {
 			},
 		},
 		{
+			rule: "storage-size-smaller", name: "half of what the claims ask for",
+			want:   []string{pvcC3, pvcC4, "pvc/data-0-my-cluster-controller-5"},
+			change: func(w *world) { w.pool("controller").Storage.Volumes[0].Size = "512Mi" },
+			says:   []string{`"1Gi"`, `"512Mi"`, "pool/controller"},
+		},
+		{
+			rule: "storage-size-smaller", name: "the same in other words",
+			change: func(w *world) { w.pool("controller").Storage.Volumes[0].Size = "1024Mi" },
+		},
+		{
+			rule: "storage-size-smaller", name: "no class, so that nothing is ever resized",
+			change: func(w *world) {
+				w.pool("controller").Storage.Volumes[0].Size = "1Mi"
+				for _, name := range []string{"0-controller-3", "0-controller-4", "0-controller-5"} {
+					w.vol(name).Claim.StorageClass = ""
+				}
+			},
+		},
+		{
+			rule: "storage-size-larger", name: "twice what the claims ask for",
+			want:   []string{pvcC3, pvcC4, "pvc/data-0-my-cluster-controller-5"},
+			change: func(w *world) { w.pool("controller").Storage.Volumes[0].Size = "2Gi" }, says: []string{`"2Gi"`},
+		},
+		{
+			rule: "storage-size-larger", name: "a size that is none",
+			change: func(w *world) { w.pool("controller").Storage.Volumes[0].Size = "TODO" },
+		},
+		{
 			rule: "foreign-log-directory", name: "beside the right one", want: []string{pvcB00},
 			change: func(w *world) { w.beside("0-broker-0", 7) }, says: []string{"kafka-log7"},
 		},

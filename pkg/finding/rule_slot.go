@@ -67,6 +67,26 @@ func placeRules() []entry {
 			Remedy: "give the pool the storage type and volume IDs that the claims were made with",
 		}, judgeStorageType},
 		{Rule{
+			ID: "storage-size-smaller", Severity: Error, Refuses: true,
+			Title: "the pool's storage asks for less than a claim does",
+			What: "The size in the pool's storage against what each claim asks for, where the claim has a class that may " +
+				"allow it to grow.",
+			Why: "A claim cannot become smaller: every reconcile of the operator fails with \"field can not be less than " +
+				"previous value\", and what protects a running cluster from it is not there after a deletion.",
+			Source: "Strimzi: PvcReconciler.resizePvc, StorageDiff; strimzi-kafka-operator issue 10818",
+			Remedy: "give the pool's storage the size of its claims; where the class does not allow growing, the operator " +
+				"only warns: accept it",
+		}, judgeSmaller},
+		{Rule{
+			ID: "storage-size-larger", Severity: Warning,
+			Title: "the pool's storage asks for more than a claim does",
+			What:  "The size in the pool's storage against what each claim asks for.",
+			Why: "The operator has the volume grown as soon as it is un-paused, where the class allows it, and nothing makes " +
+				"it smaller again.",
+			Source: "Strimzi: PvcReconciler.resizePvc",
+			Remedy: "give the pool's storage the size of its claims, and let volumes grow another day",
+		}, judgeLarger},
+		{Rule{
 			ID: "slot-missing", Severity: Error, Refuses: true,
 			Title: "a volume is missing from the sequence",
 			What: "Gaps in the JBOD volumes of a pool's nodes, in a pool's node IDs where nothing else explains them, and " +
@@ -226,6 +246,32 @@ func judgeStorageType(s *scene) []found {
 			evidence: []string{
 				"pool/" + p.Name + ": storage of type " + quoted(p.Storage.Type) + " with " + volumeIDs(p.Storage),
 			},
+		}}
+	})
+}
+
+func judgeSmaller(s *scene) []found { return s.sizes(-1, "less") }
+
+func judgeLarger(s *scene) []found { return s.sizes(1, "more") }
+
+// sizes are the claims whose pool asks for less (-1) or more (1) than they do. Without a class nothing is ever resized.
+func (s *scene) sizes(order int, than string) []found {
+	return s.eachVolume(func(v *vol) []found {
+		p := s.pool(v)
+		if p == nil || v.Claim == nil || v.Claim.StorageClass == "" || v.excluded {
+			return nil
+		}
+		sv := p.Storage.Volume(v.Slot.VolumeID)
+		if sv == nil {
+			return nil // storage-type-mismatch says so
+		}
+		if got, ok := strimzi.CompareSizes(sv.Size, v.Claim.Request); !ok || got != order {
+			return nil
+		}
+		return []found{{
+			subject: v.Name,
+			message: fmt.Sprintf("asks for %s, and the storage of pool/%s for %s: %s", quoted(v.Claim.Request), p.Name,
+				quoted(sv.Size), than),
 		}}
 	})
 }

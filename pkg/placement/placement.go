@@ -24,6 +24,9 @@ type Placement struct {
 	Pool     string `json:"pool"`
 	NodeID   int32  `json:"nodeId"`
 	VolumeID *int32 `json:"volumeId,omitempty"`
+	// Request is the size a claim that is made asks for: what the pool's storage says, so that the operator finds nothing
+	// to resize, and no more than the volume has, or it would never be bound. Empty where the pool does not say.
+	Request string `json:"request,omitempty"`
 	// From says what the placement rests on.
 	From string `json:"from"`
 	// Exists tells that the claim is there and bound to the volume already.
@@ -64,10 +67,7 @@ func Of(cluster *strimzi.Cluster, volumes []volume.Volume, excluded map[string]b
 	if err != nil {
 		return Result{}, fmt.Errorf("place volumes: %w", err)
 	}
-	p := placer{slots: map[string]strimzi.ClaimName{}, taken: map[string][]candidate{}}
-	for _, s := range slots {
-		p.slots[s.String()] = s
-	}
+	p := newPlacer(cluster, slots)
 	for i := range volumes {
 		if !excluded[volumes[i].Name] {
 			p.add(&volumes[i])
@@ -83,9 +83,18 @@ type candidate struct {
 }
 
 type placer struct {
-	slots map[string]strimzi.ClaimName
-	taken map[string][]candidate
-	left  []string
+	cluster *strimzi.Cluster
+	slots   map[string]strimzi.ClaimName
+	taken   map[string][]candidate
+	left    []string
+}
+
+func newPlacer(cluster *strimzi.Cluster, slots []strimzi.ClaimName) *placer {
+	p := &placer{cluster: cluster, slots: map[string]strimzi.ClaimName{}, taken: map[string][]candidate{}}
+	for _, s := range slots {
+		p.slots[s.String()] = s
+	}
+	return p
 }
 
 func (p *placer) add(v *volume.Volume) {
@@ -156,7 +165,7 @@ func (p *placer) settle() Result {
 		s, c := p.slots[name], candidates[0]
 		out.Placements = append(out.Placements, Placement{
 			Volume: c.v.PV.Name, Claim: name, Cluster: s.Cluster, Pool: s.Pool, NodeID: s.NodeID,
-			VolumeID: s.Volume, From: c.from, Exists: c.v.Claim != nil && c.v.Claim.Name == name,
+			VolumeID: s.Volume, Request: p.request(s, c.v.PV), From: c.from, Exists: c.v.Claim != nil && c.v.Claim.Name == name,
 		})
 	}
 	slices.SortFunc(out.Placements, func(a, b Placement) int {
@@ -165,6 +174,23 @@ func (p *placer) settle() Result {
 	slices.Sort(p.left)
 	out.Left = p.left
 	return out
+}
+
+// request is the size that the claim of a slot asks for. With a larger one than the pool's the operator's reconciles
+// fail: a claim cannot become smaller (PvcReconciler.resizePvc). Volumes are often larger than what was asked for.
+func (p *placer) request(s strimzi.ClaimName, pv *volume.PersistentVolume) string {
+	pool := p.cluster.Pool(s.Pool)
+	if pool == nil {
+		return ""
+	}
+	v := pool.Storage.Volume(s.Volume)
+	if v == nil {
+		return ""
+	}
+	if order, ok := strimzi.CompareSizes(v.Size, pv.Capacity); !ok || order > 0 {
+		return ""
+	}
+	return v.Size
 }
 
 // As returns the volume as it will be once its claim is there and bound to it, for the rules to judge. The claim has no
@@ -179,6 +205,7 @@ func (p Placement) As(v volume.Volume, namespace string) volume.Volume {
 	v.Claim = &volume.Claim{
 		Namespace: namespace, Name: p.Claim, UID: Planned, Phase: volume.PhaseBound, Volume: pv.Name,
 		AccessModes: object.Strings(pv.Object, "spec", "accessModes"), StorageClass: pv.StorageClass,
+		Request: cmp.Or(p.Request, pv.Capacity),
 	}
 	v.Slot = &volume.Slot{Cluster: p.Cluster, Pool: p.Pool, NodeID: p.NodeID, VolumeID: p.VolumeID}
 	return v

@@ -156,3 +156,28 @@ func TestNodesOfPools(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// TestAClaimAsksForWhatThePoolDoes keeps the operator from resizing: volumes are often larger than what was asked for.
+func TestAClaimAsksForWhatThePoolDoes(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ pool, capacity, request, claim string }{
+		{"10Gi", "16Gi", "10Gi", "10Gi"},
+		{"16384Mi", "16Gi", "16384Mi", "16384Mi"},
+		{"20Gi", "16Gi", "", "16Gi"}, // more than the volume has would never be bound
+		{"", "16Gi", "", "16Gi"},
+		{"TODO", "16Gi", "", "16Gi"},
+	} {
+		of := cluster()
+		of.Pools[1].Storage.Volumes[0].Size = c.pool
+		v := released("a", "data-0-my-cluster-controller-4", 4)
+		v.PV.Capacity = c.capacity
+		got, err := placement.Of(of, []volume.Volume{v}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := got.Placements[0]
+		if as := p.As(v, "kafka"); p.Request != c.request || as.Claim.Request != c.claim {
+			t.Errorf("pool %q, volume %q: got request %q, judged as %q", c.pool, c.capacity, p.Request, as.Claim.Request)
+		}
+	}
+}

@@ -42,10 +42,7 @@ func Rebind(
 	if err != nil {
 		return Rebinding{}, fmt.Errorf("place volumes: %w", err)
 	}
-	p := placer{slots: map[string]strimzi.ClaimName{}, taken: map[string][]candidate{}}
-	for _, s := range slots {
-		p.slots[s.String()] = s
-	}
+	p := newPlacer(cluster, slots)
 	for _, v := range own {
 		p.addByContent(v)
 	}

@@ -96,7 +96,7 @@ func (r *run) claimObject(p placement.Placement) (*unstructured.Unstructured, er
 		return nil, err
 	}
 	made := map[string]string{CreatedAnnotation: r.operation}
-	return binding.NewClaim(v.PV, r.Namespace, p.Claim, nil, made), nil
+	return binding.NewClaim(v.PV, r.Namespace, p.Claim, p.Request, nil, made), nil
 }
 
 func (r *run) claim(ctx context.Context, p placement.Placement) error {

@@ -2,6 +2,8 @@ package strimzi
 
 import (
 	"slices"
+
+	"k8s.io/apimachinery/pkg/api/resource"
 )
 
 // MetadataVolume returns the volume that holds __cluster_metadata-0 of every node of the pool, brokers included: with
@@ -31,6 +33,27 @@ func (s Storage) Persistent() bool {
 	return len(s.Volumes) > 0 && !slices.ContainsFunc(s.Volumes, func(v StorageVolume) bool {
 		return v.Type == StorageEphemeral
 	})
+}
+
+// Volume returns the volume of that ID, of type persistent-claim the only one; nil where there is none.
+func (s Storage) Volume(id *int32) *StorageVolume {
+	for i := range s.Volumes {
+		if v := &s.Volumes[i]; v.ID == nil && id == nil || v.ID != nil && id != nil && *v.ID == *id {
+			return v
+		}
+	}
+	return nil
+}
+
+// CompareSizes compares two sizes of storage as Kubernetes reads them (1Gi, 1024Mi, 1e9), as cmp.Compare does; ok is
+// false where one of them is no quantity.
+func CompareSizes(a, b string) (order int, ok bool) {
+	qa, errA := resource.ParseQuantity(a)
+	qb, errB := resource.ParseQuantity(b)
+	if errA != nil || errB != nil {
+		return 0, false
+	}
+	return qa.Cmp(qb), true
 }
 
 // HasRole tells whether the pool's nodes have that role.

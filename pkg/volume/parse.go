@@ -34,6 +34,7 @@ func ParseClaim(o map[string]any) Claim {
 		DeleteClaim:  strings.EqualFold(annotations[strimzi.DeleteClaimAnnotation], "true"),
 		AccessModes:  object.Strings(o, "spec", "accessModes"),
 		StorageClass: object.String(o, "spec", "storageClassName"),
+		Request:      object.String(o, "spec", "resources", "requests", "storage"),
 		Terminating:  object.Terminating(o),
 		Finalizers:   object.Strings(o, "metadata", "finalizers"),
 		Object:       object.Trimmed(o),

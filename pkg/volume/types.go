@@ -93,6 +93,8 @@ type Claim struct {
 	DeleteClaim  bool     `json:"deleteClaim"`
 	AccessModes  []string `json:"accessModes,omitempty"`
 	StorageClass string   `json:"storageClass,omitempty"`
+	// Request is the size that the claim asks for, a Kubernetes quantity.
+	Request string `json:"request,omitempty"`
 	// Terminating tells that a deletion timestamp is set; Finalizers are what holds the object.
 	Terminating bool     `json:"terminating,omitempty"`
 	Finalizers  []string `json:"finalizers,omitempty"`
