@@ -315,6 +315,14 @@ func quorumCases() []ruleCase {
 			change: func(w *world) { w.exclude("1-broker-0") },
 		},
 		{
+			rule: "empty-broker-in-isr", name: "one volume is not there", want: []string{"node/0"},
+			change: func(w *world) { w.drop("1-broker-0") }, says: []string{"3 partitions", "would be made, empty"},
+		},
+		{
+			rule: "empty-broker-in-isr", name: "no volume is there", want: []string{"node/0"},
+			change: func(w *world) { w.drop("0-broker-0", "1-broker-0") }, says: []string{"would be made, empty"},
+		},
+		{
 			rule: "empty-broker-in-isr", name: "everything on the other volume",
 			change: func(w *world) { w.dir("1-broker-0").Partitions = nil },
 		},

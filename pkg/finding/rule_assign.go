@@ -199,13 +199,36 @@ func judgeSlotMissing(s *scene) []found {
 
 // missingClaims are the claims that the operator will create, empty, for pools that keep their node IDs.
 func (s *scene) missingClaims(told map[int32]bool) []found {
+	var out []found
+	for _, claim := range s.absentClaims() {
+		told[claim.NodeID] = true
+		f := found{
+			subject: "pvc/" + claim.String(),
+			message: fmt.Sprintf("does not exist: the operator would create it, empty, for node %d of pool/%s", claim.NodeID,
+				claim.Pool),
+		}
+		for j := range s.in.Others {
+			if pv := &s.in.Others[j]; pv.ClaimName == claim.String() {
+				f.evidence = append(f.evidence, fmt.Sprintf("pv/%s: %s, was of this claim", pv.Name, pv.Phase))
+			}
+		}
+		out = append(out, f)
+	}
+	return out
+}
+
+// absentClaims are the claims that pools which keep their node IDs want and that are not there.
+func (s *scene) absentClaims() []strimzi.ClaimName {
+	if s.in.Cluster == nil {
+		return nil
+	}
 	have := map[string]bool{}
 	for _, v := range s.vols {
 		if name := v.Slot.ClaimName(); name != "" {
 			have[name] = true
 		}
 	}
-	var out []found
+	var out []strimzi.ClaimName
 	for i := range s.in.Cluster.Pools {
 		p := &s.in.Cluster.Pools[i]
 		a, ok := s.assignment(p.Name)
@@ -213,21 +236,9 @@ func (s *scene) missingClaims(told map[int32]bool) []found {
 			continue // node-ids-shifted says so
 		}
 		for _, claim := range p.Claims(s.in.Cluster.Kafka.Name, a.Desired) {
-			if have[claim.String()] {
-				continue
+			if !have[claim.String()] {
+				out = append(out, claim)
 			}
-			told[claim.NodeID] = true
-			f := found{
-				subject: "pvc/" + claim.String(),
-				message: fmt.Sprintf("does not exist: the operator would create it, empty, for node %d of pool/%s", claim.NodeID,
-					p.Name),
-			}
-			for j := range s.in.Others {
-				if pv := &s.in.Others[j]; pv.ClaimName == claim.String() {
-					f.evidence = append(f.evidence, fmt.Sprintf("pv/%s: %s, was of this claim", pv.Name, pv.Phase))
-				}
-			}
-			out = append(out, f)
 		}
 	}
 	return out

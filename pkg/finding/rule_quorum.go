@@ -81,7 +81,8 @@ func copyRules() []entry {
 		{Rule{
 			ID: "empty-broker-in-isr", Severity: Critical, Refuses: true,
 			Title:  "a broker without its data is in sync by the metadata",
-			What:   "The in-sync replicas in the newest metadata of every broker whose volumes are empty or were given up.",
+			What: "The in-sync replicas in the newest metadata of every broker whose volumes are empty, were given up or are " +
+				"not there.",
 			Why:    "It can become leader with nothing in its log, and the other replicas then cut off theirs.",
 			Source: "Kafka: ReplicationControlManager; KIP-966",
 			Remedy: "bind the volume that holds the broker's data; if it is lost, accept it for this node and start the other " +
@@ -240,9 +241,14 @@ func judgeEmptyBroker(s *scene) []found {
 }
 
 // emptiness says which volumes of a broker hold nothing, where that means that data is missing: a volume that was
-// given up or would be formatted, or all of them without a partition.
+// given up or would be formatted, a claim that would be made, or all of them without a partition.
 func (s *scene) emptiness(id int32) (evidence []string, unevaluated bool) {
 	partitions := 0
+	for _, claim := range s.absentClaims() {
+		if claim.NodeID == id {
+			evidence = append(evidence, "pvc/"+claim.String()+": does not exist, and would be made, empty")
+		}
+	}
 	for _, v := range s.nodes[id] {
 		switch {
 		case v.excluded:
