@@ -86,6 +86,13 @@ func desiredClaim(n node, v storageVolume, namespace string) (*corev1.Persistent
 	return object, nil
 }
 
+// keepImmutable asks for what the claim has, where it cannot be changed (PvcOperator.revertImmutableChanges).
+func keepImmutable(current, desired *corev1.PersistentVolumeClaim) {
+	have, want := &current.Spec, &desired.Spec
+	want.VolumeName, want.StorageClassName, want.AccessModes = have.VolumeName, have.StorageClassName, have.AccessModes
+	want.Selector, want.DataSource = have.Selector, have.DataSource
+}
+
 // reconcileClaim adopts a claim of the right name whatever its labels and owner, or creates an empty one. A different
 // size is asked of the API server only where the storage class allows it; else the claim is left alone with a warning.
 func (r *reconciliation) reconcileClaim(ctx context.Context, desired *corev1.PersistentVolumeClaim) (string, error) {
@@ -97,6 +104,7 @@ func (r *reconciliation) reconcileClaim(ctx context.Context, desired *corev1.Per
 	if err != nil {
 		return "", apiFailure("GET", claimPath(desired), err)
 	}
+	keepImmutable(current, desired)
 	have, want := current.Spec.Resources.Requests.Storage(), desired.Spec.Resources.Requests.Storage()
 	if current.Status.Phase != corev1.ClaimBound || have.Cmp(*want) == 0 {
 		return "", r.applyClaim(ctx, desired)

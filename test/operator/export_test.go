@@ -5,6 +5,8 @@ var (
 	AssignIDs    = assignIDs
 	ParseIDRange = parseIDRange
 	SameStatus   = sameStatus
+	// KeepImmutable asks a claim for what it has, where it cannot be changed.
+	KeepImmutable = keepImmutable
 )
 
 // IDWish is what a pool brings to the assignment.

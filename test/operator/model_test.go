@@ -3,8 +3,13 @@ package operator_test
 import (
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/kafkarecover/kafkarecover/test/operator"
 )
@@ -101,5 +106,27 @@ func TestASimulatedNodeTreatsAVolumeAsKafkaDoes(t *testing.T) {
 	}
 	if now, _ := os.ReadFile(filepath.Join(dir, "meta.properties")); string(now) != string(first) {
 		t.Error("a formatted volume is never written again")
+	}
+}
+
+// TestAClaimKeepsWhatCannotBeChanged holds the double against PvcOperator.revertImmutableChanges: a claim that somebody
+// made with another access mode or class is adopted, and not patched to what the API server would refuse.
+func TestAClaimKeepsWhatCannotBeChanged(t *testing.T) {
+	t.Parallel()
+	class, other, size := "theirs", "the pool's", resource.MustParse("2Gi")
+	current := corev1.PersistentVolumeClaim{Spec: corev1.PersistentVolumeClaimSpec{
+		VolumeName: "pv", StorageClassName: &class, AccessModes: []corev1.PersistentVolumeAccessMode{corev1.ReadWriteOncePod},
+		Selector:   &metav1.LabelSelector{MatchLabels: map[string]string{"a": "b"}},
+		DataSource: &corev1.TypedLocalObjectReference{Name: "snapshot"},
+	}}
+	desired := corev1.PersistentVolumeClaim{Spec: corev1.PersistentVolumeClaimSpec{
+		StorageClassName: &other, AccessModes: []corev1.PersistentVolumeAccessMode{corev1.ReadWriteOnce},
+		Resources: corev1.VolumeResourceRequirements{Requests: corev1.ResourceList{corev1.ResourceStorage: size}},
+	}}
+	operator.KeepImmutable(&current, &desired)
+	want := *current.Spec.DeepCopy()
+	want.Resources = desired.Spec.Resources // what may change is what the pool asks for
+	if !reflect.DeepEqual(want, desired.Spec) || desired.Spec.Resources.Requests.Storage().Cmp(size) != 0 {
+		t.Errorf("got %+v, want %+v", desired.Spec, want)
 	}
 }
