@@ -217,8 +217,8 @@ var errGone = errors.New("it is gone, or was replaced by another one")
 
 // NewClaim is the claim that stands for a volume: the volume's own access modes, mode and class, and its size where
 // request is empty, so that the volume controller finds nothing that does not match, and no owner, finalizer or
-// annotation that a former claim had (an owner that is gone has the claim collected, and a binding annotation of another
-// binding makes it Lost).
+// annotation that a former claim had (an owner that is gone has the claim collected, and a binding annotation of
+// another binding makes it Lost).
 func NewClaim(
 	pv *volume.PersistentVolume, namespace, name, request string, labels, annotations map[string]string,
 ) *unstructured.Unstructured {

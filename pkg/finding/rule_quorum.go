@@ -80,7 +80,7 @@ func copyRules() []entry {
 		}, judgeDiverging},
 		{Rule{
 			ID: "empty-broker-in-isr", Severity: Critical, Refuses: true,
-			Title:  "a broker without its data is in sync by the metadata",
+			Title: "a broker without its data is in sync by the metadata",
 			What: "The in-sync replicas in the newest metadata of every broker whose volumes are empty, were given up or are " +
 				"not there.",
 			Why:    "It can become leader with nothing in its log, and the other replicas then cut off theirs.",
