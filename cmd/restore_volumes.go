@@ -62,6 +62,9 @@ func (o *restoreOptions) namespaceManifest(ctx context.Context, namespace string
 	if err != nil {
 		return nil, exitcode.With(exitcode.Usage, fmt.Errorf("--namespace-manifest: %w", err))
 	}
+	for _, warning := range picked.Warnings {
+		o.factory.Progress().Warnf("%s", warning)
+	}
 	if len(picked.Left) > 0 {
 		o.factory.Progress().Warnf("left out of --namespace-manifest, for they are no namespace, quota or limit of %q: %s",
 			namespace, strings.Join(picked.Left, ", "))

@@ -15,6 +15,8 @@ type Namespace struct {
 	Limits []*unstructured.Unstructured
 	// Left names the objects of the file that are none of these.
 	Left []string
+	// Warnings say what may be missing.
+	Warnings []string
 }
 
 // PickNamespace gathers what is of the namespace. Quotas and limits that name no namespace are taken to be of it. What
@@ -31,8 +33,8 @@ func PickNamespace(objects []*unstructured.Unstructured, name string) (*Namespac
 				return nil, fmt.Errorf("look for namespace %q: there are two", name)
 			}
 			if o.GetDeletionTimestamp() != nil {
-				return nil, fmt.Errorf("look for namespace %q: it was being deleted when it was saved, and may not be as it was",
-					name)
+				n.Warnings = append(n.Warnings, fmt.Sprintf("namespace %q was being deleted when it was saved: its labels and "+
+					"annotations are whole, quotas and limit ranges may have been deleted already", name))
 			}
 			n.Object = cleaned(o)
 			unstructured.RemoveNestedField(n.Object.Object, "spec") // its finalizer, which the API server sets

@@ -69,12 +69,23 @@ func TestANamespaceIsPickedWithItsLimits(t *testing.T) {
 	}
 }
 
-func TestANamespaceThatIsNotThereOrWasGoingIsNotPicked(t *testing.T) {
+// TestANamespaceThatWasGoingIsPickedAllTheSame: what is saved in the first minute of a disaster often was.
+func TestANamespaceThatWasGoingIsPickedAllTheSame(t *testing.T) {
 	t.Parallel()
 	going := strings.Replace(savedNamespace, "uid: gone", `deletionTimestamp: "2026-01-02T00:00:00Z"`, 1)
+	got, err := declared.PickNamespace(loaded(t, going), "kafka")
+	if err != nil || got.Object.GetDeletionTimestamp() != nil {
+		t.Fatal(err, got)
+	}
+	if len(got.Warnings) != 1 || !strings.Contains(got.Warnings[0], "being deleted") {
+		t.Errorf("want it told, got %q", got.Warnings)
+	}
+}
+
+func TestANamespaceThatIsNotThereIsNotPicked(t *testing.T) {
+	t.Parallel()
 	for want, text := range map[string]string{
 		"there is no Namespace": strings.Replace(savedNamespace, "name: kafka\n", "name: other\n", 1),
-		"being deleted":         going,
 		"there are two":         savedNamespace + "\n---\n" + savedNamespace,
 	} {
 		if got, err := declared.PickNamespace(loaded(t, text), "kafka"); err == nil || !strings.Contains(err.Error(), want) {

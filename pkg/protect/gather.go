@@ -29,6 +29,8 @@ type gathering struct {
 	objects map[listing][]unstructured.Unstructured
 	// secrets are names alone, by namespace.
 	secrets map[string][]string
+	// spaces are the namespaces with their quotas and limit ranges: what `restore --namespace-manifest` takes.
+	spaces map[string][]unstructured.Unstructured
 	// hidden are the kinds that may not be listed, failed the lists that went wrong otherwise.
 	hidden []string
 	failed []error
@@ -47,6 +49,7 @@ type listing struct {
 func newGathering(k *kube.Client) *gathering {
 	return &gathering{
 		kube: k, objects: map[listing][]unstructured.Unstructured{}, secrets: map[string][]string{},
+		spaces: map[string][]unstructured.Unstructured{},
 	}
 }
 
@@ -150,6 +153,7 @@ func (g *gathering) rest(ctx context.Context, namespaces []string) {
 			add(strimzi.UserGVR(version), ns)
 		}
 		group.Go(func() error { g.secretNames(ctx, ns); return nil })
+		group.Go(func() error { g.space(ctx, ns); return nil })
 	}
 	_ = group.Wait() // lists keep their errors themselves
 }
@@ -175,6 +179,31 @@ func (g *gathering) secretNames(ctx context.Context, ns string) {
 		return
 	}
 	g.secrets[ns] = names
+}
+
+// space reads a namespace, and what limits what may be in it.
+func (g *gathering) space(ctx context.Context, ns string) {
+	var found []unstructured.Unstructured
+	var errs []error
+	if u, err := g.kube.Get(ctx, kube.Namespaces(), "", ns); err != nil {
+		errs = append(errs, err)
+	} else {
+		found = append(found, *u)
+	}
+	for _, gvr := range []schema.GroupVersionResource{kube.ResourceQuotas(), kube.LimitRanges()} {
+		list, err := g.kube.List(ctx, gvr, ns, kube.ListOptions{})
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		found = append(found, list.Items...)
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.spaces[ns] = found
+	for _, err := range errs {
+		g.missed(err)
+	}
 }
 
 // missed notes a list that did not come. A kind that is not served holds nothing.

@@ -249,7 +249,8 @@ func TestAsManyAsCanBeAreProtected(t *testing.T) {
 		code   exitcode.Code
 	}{
 		"kinds that are only saved": {
-			[]string{"list configmaps", "list secrets", "list strimzipodsets", "list volumeattachments", "list kafkas"},
+			[]string{"list configmaps", "list secrets", "list strimzipodsets", "list volumeattachments", "list kafkas",
+				"list resourcequotas", "list limitranges"},
 			protect.Scope{Namespace: namespace}, "pv-data-0-c-p-0 safe\n", exitcode.OK,
 		},
 		"volumes may be read but not listed": {

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/yaml"
 
 	"github.com/kafkarecover/kafkarecover/pkg/object"
@@ -108,18 +109,25 @@ func (f *folder) save(g *gathering) ([]Saved, error) {
 		saved = append(saved, Saved{File: file, Count: count})
 	}
 	for at, items := range g.objects {
-		list := make([]map[string]any, len(items))
-		for i := range items {
-			list[i] = object.Trimmed(items[i].Object)
-		}
-		keep(at.namespace, at.gvr.Resource+".yaml", len(list),
-			map[string]any{"apiVersion": "v1", "kind": "List", "items": list})
+		keep(at.namespace, at.gvr.Resource+".yaml", len(items), listOf(items))
+	}
+	for ns, items := range g.spaces {
+		keep(ns, "namespace.yaml", len(items), listOf(items))
 	}
 	for _, ns := range slices.Sorted(maps.Keys(g.secrets)) {
 		keep(ns, "secret-names.yaml", len(g.secrets[ns]), g.secrets[ns])
 	}
 	slices.SortFunc(saved, func(a, b Saved) int { return strings.Compare(a.File, b.File) })
 	return saved, errors.Join(errs...)
+}
+
+// listOf is a List as `kubectl get -o yaml` prints one.
+func listOf(items []unstructured.Unstructured) map[string]any {
+	list := make([]map[string]any, len(items))
+	for i := range items {
+		list[i] = object.Trimmed(items[i].Object)
+	}
+	return map[string]any{"apiVersion": "v1", "kind": "List", "items": list}
 }
 
 // file returns the name of a namespace's file and makes its folder.

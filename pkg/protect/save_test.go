@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/kafkarecover/kafkarecover/pkg/declared"
 	"github.com/kafkarecover/kafkarecover/pkg/kube"
 	"github.com/kafkarecover/kafkarecover/pkg/kube/kubetest"
 	"github.com/kafkarecover/kafkarecover/pkg/protect"
@@ -126,5 +127,43 @@ func TestTheRecordIsWrittenBeforeTheFirstChange(t *testing.T) {
 	g.run(protect.Scope{Namespace: namespace})
 	if len(before.Volumes) != 1 || before.Volumes[0].PolicyBefore != "Delete" || before.Volumes[0].State == protect.Safe {
 		t.Errorf("the record must tell the policy, and claim nothing yet; it was %+v", before.Volumes)
+	}
+}
+
+// TestANamespaceIsSavedAsARestoreTakesIt saves one that is being deleted, which is when people protect.
+func TestANamespaceIsSavedAsARestoreTakesIt(t *testing.T) {
+	t.Parallel()
+	g := newGround(t)
+	g.bind("data-0-c-p-0", "Delete")
+	g.server.Put(kube.Namespaces(), kubetest.Object{
+		"apiVersion": "v1", "kind": "Namespace", "spec": kubetest.Object{"finalizers": []any{"kubernetes"}},
+		"metadata": kubetest.Object{
+			"name": namespace, "labels": kubetest.Object{"pod-security.kubernetes.io/enforce": "restricted"},
+			"deletionTimestamp": "2026-11-24T03:15:00Z",
+		},
+	})
+	g.server.Put(kube.ResourceQuotas(), kubetest.Object{
+		"apiVersion": "v1", "kind": "ResourceQuota", "metadata": kubetest.Object{"name": "team", "namespace": namespace},
+		"spec": kubetest.Object{"hard": kubetest.Object{"pods": "20"}},
+	})
+	g.server.Put(kube.LimitRanges(), kubetest.Object{
+		"apiVersion": "v1", "kind": "LimitRange", "metadata": kubetest.Object{"name": "defaults", "namespace": namespace},
+	})
+	r := g.run(protect.Scope{Namespace: namespace})
+	file := filepath.Join(r.Folder, namespace, "namespace.yaml")
+	objects, err := declared.Load(t.Context(), []string{file}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	picked, err := declared.PickNamespace(objects, namespace)
+	if err != nil {
+		t.Fatal(err)
+	}
+	labels := picked.Object.GetLabels()
+	if labels["pod-security.kubernetes.io/enforce"] != "restricted" || len(picked.Limits) != 2 || len(picked.Left) > 0 {
+		t.Errorf("got %+v", picked)
+	}
+	if len(picked.Warnings) != 1 || picked.Object.GetDeletionTimestamp() != nil {
+		t.Errorf("want it told that it was being deleted, got %q", picked.Warnings)
 	}
 }
