@@ -60,6 +60,7 @@ type restoreOptions struct {
 	pauseTimeout    time.Duration
 	settle          time.Duration
 	restartOperator bool
+	holdOperator    bool
 	manifests       []string
 	volumes         volumesFlags
 	namespaceFile   string
@@ -132,6 +133,9 @@ func (o *restoreOptions) addRequestFlags(cmd *cobra.Command) {
 	fs.DurationVar(&o.settle, "settle", defaultSettle, "How long the ID must stay before it is trusted")
 	fs.BoolVar(&o.restartOperator, "restart-operator", false,
 		"Delete the operator's pod, so that a reconcile in flight ends at once; other clusters wait for it too")
+	fs.BoolVar(&o.holdOperator, "hold-operator", false,
+		"Keep the operator at zero replicas from before the namespace or the first resource is made until Kafka is stored "+
+			"paused, beside -f; nobody looks after its other clusters meanwhile, which are named")
 	complete := map[string]cobra.CompletionFunc{
 		"cluster": o.factory.fromCluster(clusterNames("")), "exclude": o.factory.fromCluster(claimNames),
 	}
@@ -187,6 +191,10 @@ func (o *restoreOptions) Validate() error {
 			"with -f")
 	case o.volumes.file != "" && len(o.manifests) == 0:
 		return errors.New("--volumes declares volumes of a cluster that is made from manifests: give those with -f")
+	case o.holdOperator && len(o.manifests) == 0:
+		return errors.New("--hold-operator keeps the operator away while resources are made: give their manifests with -f")
+	case o.holdOperator && o.restartOperator:
+		return errors.New("--hold-operator ends a reconcile in flight as --restart-operator does: give one of them")
 	case o.volumes.file == "-" && slices.Contains(o.manifests, "-"):
 		return errors.New("-f - and --volumes - cannot both be standard input")
 	case o.rebindClaims && len(o.setAside) > 0:
@@ -236,7 +244,7 @@ func (o *restoreOptions) request(
 		Namespace: namespace, Name: o.name, ClusterID: o.clusterID, Exclude: o.exclude, Accept: o.accepts,
 		SetAside: o.asides, RebindClaims: o.rebindClaims, Declared: declaration, Redeclared: volumes,
 		DryRun: recovery.DryRun(o.dryRun.value), Wait: o.wait, Timeout: o.timeout, PauseTimeout: o.pauseTimeout,
-		Settle: o.settle, RestartOperator: o.restartOperator,
+		Settle: o.settle, RestartOperator: o.restartOperator, HoldOperator: o.holdOperator,
 	}
 }
 
@@ -276,8 +284,12 @@ func (o *restoreOptions) confirm(
 		return false, err
 	}
 	want := plan.Namespace + "/" + plan.Cluster
-	return o.factory.IO.ConfirmByTyping(ctx, fmt.Sprintf("\nContext %q, server %s.\nType %s to go on: ",
-		plan.Context, plan.Server, want), want)
+	meanwhile := plan.Meanwhile()
+	if meanwhile != "" {
+		meanwhile = "\n" + meanwhile
+	}
+	return o.factory.IO.ConfirmByTyping(ctx, fmt.Sprintf("%s\nContext %q, server %s.\nType %s to go on: ",
+		meanwhile, plan.Context, plan.Server, want), want)
 }
 
 // restorePlan is what a person is shown before the confirmation.
@@ -314,10 +326,13 @@ func restoreError(result *recovery.Result, err error) error {
 		notFound *recovery.NotFoundError
 		held     *recovery.HeldError
 		aside    *recovery.AsideError
+		flag     *recovery.FlagError
 	)
 	switch {
 	case errors.Is(err, context.Canceled):
 		return err
+	case errors.As(err, &flag):
+		return exitcode.With(exitcode.Usage, err)
 	case errors.As(err, &denied):
 		return exitcode.With(exitcode.Incomplete, err)
 	case errors.As(err, &notFound):

@@ -61,6 +61,8 @@ func (o *restoreOptions) addRepeatedFlags(cmd *cobra.Command) {
 		"`pvc/CLAIM:DIRECTORY` that is renamed; to be given again with --yes")
 	fs.BoolVar(&o.restartOperator, "restart-operator", false,
 		"Delete the operator's pod, as was asked for; to be given again with --yes")
+	fs.BoolVar(&o.holdOperator, "hold-operator", false,
+		"Keep the operator at zero replicas, as was asked for; to be given again with --yes")
 	fs.BoolVar(&o.rebindClaims, "rebind-claims", false,
 		"Make claims again for other volumes, as was asked for; to be given again with --yes")
 	fs.BoolVarP(&o.yes, "yes", "y", false, "Do not ask for confirmation")
@@ -69,7 +71,7 @@ func (o *restoreOptions) addRepeatedFlags(cmd *cobra.Command) {
 func (o *restoreOptions) repeated() recovery.Repeated {
 	return recovery.Repeated{
 		Unattended: o.yes, Exclude: o.exclude, Accept: o.accepts, ClusterID: o.clusterID, SetAside: o.asides,
-		RestartOperator: o.restartOperator, RebindClaims: o.rebindClaims,
+		RestartOperator: o.restartOperator, HoldOperator: o.holdOperator, RebindClaims: o.rebindClaims,
 	}
 }
 

@@ -24,7 +24,8 @@ type entry struct {
 // entries returns all rules. A function, not a variable: nothing can change the table.
 func entries() []entry {
 	return slices.Concat(identityRules(), slotRules(), assignRules(), contentRules(), quorumRules(), objectRules(),
-		liveRules(), versionRules(), severalRules(), redeclaredRules(), displacedRules())
+		liveRules(), versionRules(), severalRules(), redeclaredRules(), displacedRules(),
+		heldRules())
 }
 
 // Rules returns the documentation of every rule, sorted by ID.

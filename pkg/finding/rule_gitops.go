@@ -28,10 +28,6 @@ type owner struct {
 }
 
 func judgeGitOps(s *scene) []found {
-	c := s.in.Cluster
-	if c == nil {
-		return nil
-	}
 	var out []found
 	check := func(subject string, meta *strimzi.Meta) {
 		owners := slices.Concat(argoOwner(subject, meta), fluxOwners(subject, meta))
@@ -46,8 +42,15 @@ func judgeGitOps(s *scene) []found {
 				commands = append(commands, o.suspend)
 			}
 		}
-		f.remedy = strings.Join(commands, "; ") + "; then --accept gitops-active=" + subject
+		f.remedy = strings.Join(commands, "; ") + "; then --accept " + gitopsActive + "=" + subject
 		out = append(out, f)
+	}
+	if h := s.in.Held; h != nil {
+		check(h.subject(), &h.Meta)
+	}
+	c := s.in.Cluster
+	if c == nil {
+		return out
 	}
 	check(s.kafkaSubject(), &c.Kafka.Meta)
 	for i := range c.Pools {

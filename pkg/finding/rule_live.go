@@ -39,10 +39,12 @@ func statusRules() []entry {
 				"lost, `kafkarecover export manifests` writes them from the volumes",
 		}, judgeNoKafka},
 		{Rule{
-			ID: "gitops-active", Severity: Error, Refuses: true,
-			Title:  "a GitOps tool owns the resources",
-			What:   "Labels, annotations and field managers of Argo CD and Flux on Kafka and its pools.",
-			Why:    "It can take the pause annotation away, or delete and create resources, in the middle of a recovery.",
+			ID: gitopsActive, Severity: Error, Refuses: true,
+			Title: "a GitOps tool owns the resources",
+			What: "Labels, annotations and field managers of Argo CD and Flux on Kafka and its pools, and on the Deployment " +
+				"of an operator that is to be kept at zero replicas.",
+			Why: "It can take the pause annotation away, delete and create resources, or scale the operator back, in the " +
+				"middle of a recovery.",
 			Source: "Argo CD: resource tracking; Flux: kustomize-controller and helm-controller",
 			Remedy: "suspend its synchronisation, then accept it",
 		}, judgeGitOps},
@@ -303,7 +305,7 @@ func judgeOperatorNotReady(s *scene) []found {
 	}
 	var out []found
 	for _, op := range s.in.Cluster.Operators {
-		if !op.Ready && !op.ScaledToZero {
+		if !op.Ready && !op.ScaledToZero && !op.Held {
 			out = append(out, found{
 				subject: "operator/" + op.Name(), message: "has no ready pod",
 				remedy: "kubectl -n " + op.Namespace + " describe deployment " + op.Deployment,

@@ -66,6 +66,8 @@ type Input struct {
 	VolumesForbidden bool
 	// Redeclared is what is to be declared anew from an earlier look; nil where nothing is.
 	Redeclared *Redeclared
+	// Held is the operator that is to be kept at zero replicas for a while; nil where none is.
+	Held *HeldOperator
 	// Displaced are volumes that claims hold now and that will lose them to others.
 	Displaced []Displaced
 }

@@ -44,6 +44,11 @@ func ResourceQuotas() schema.GroupVersionResource { return core("resourcequotas"
 // Deployments are apps/v1 deployments.
 func Deployments() schema.GroupVersionResource { return group("apps", "deployments") }
 
+// Autoscalers are autoscaling/v1 HorizontalPodAutoscalers.
+func Autoscalers() schema.GroupVersionResource {
+	return group("autoscaling", "horizontalpodautoscalers")
+}
+
 // Leases are coordination.k8s.io/v1 leases.
 func Leases() schema.GroupVersionResource { return group("coordination.k8s.io", "leases") }
 

@@ -185,6 +185,12 @@ func (r *run) reviewAccess(ctx context.Context) error {
 		if len(r.Declared.Secrets) > 0 {
 			needed = append(needed, SecretAccess(r.Namespace)...)
 		}
+		if r.HoldOperator {
+			needed = append(needed, OperatorAccess()...)
+		}
+		if r.holding != nil {
+			needed = append(needed, HoldAccess(r.holding.operator.Namespace, r.holding.operator.Deployment)...)
+		}
 		if r.namespaceMissing {
 			needed = append(needed, NamespaceAccess(r.Namespace)...)
 		}

@@ -32,6 +32,7 @@ func TestTheRolesInTheDocumentationAreTheOnesThatAreReviewed(t *testing.T) {
 		"volumes-clusterrole.yaml":   recovery.VolumeAccess(),
 		"redeclare-clusterrole.yaml": recovery.RedeclareAccess(),
 		"namespace-role.yaml":        recovery.NamespaceAccess("kafka"),
+		"hold-operator-role.yaml":    recovery.HoldAccess("kafka", "strimzi-cluster-operator"),
 		"rebind-role.yaml":           recovery.RebindAccess("kafka", "v1"),
 	} {
 		want, err := kube.Roles(roleNames()[file], accesses)
@@ -62,6 +63,7 @@ func roleNames() map[string]string {
 		"operations-role.yaml": "kafkarecover-operations", "volumes-alone-role.yaml": "kafkarecover-volumes-alone",
 		"take-back-role.yaml": "kafkarecover-take-back", "redeclare-clusterrole.yaml": "kafkarecover-redeclare",
 		"namespace-role.yaml": "kafkarecover-namespace", "rebind-role.yaml": "kafkarecover-rebind",
+		"hold-operator-role.yaml": "kafkarecover-hold-operator",
 	}
 }
 
@@ -99,6 +101,17 @@ func TestBindingClaimsToOtherVolumesDeletesClaimsAndPodSetsAlone(t *testing.T) {
 	}
 	if slices.Sort(deletes); !slices.Equal(deletes, []string{"persistentvolumeclaims", "strimzipodsets"}) {
 		t.Errorf("it may delete %q", deletes)
+	}
+}
+
+// Who may patch the operator's Deployment can have it run anything; its number of replicas is all that is changed.
+func TestHoldingTheOperatorChangesNothingOfItButItsReplicas(t *testing.T) {
+	t.Parallel()
+	for _, a := range recovery.HoldAccess("strimzi", "op") {
+		changes := !slices.Contains([]string{"get", "list", "watch"}, a.Verb)
+		if changes && (a.Verb != "patch" || a.Resource != "deployments" || a.Subresource != "scale" || a.Name != "op") {
+			t.Errorf("%s is not needed", a)
+		}
 	}
 }
 

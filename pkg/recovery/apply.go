@@ -25,7 +25,10 @@ type action struct {
 // know of them; those that are bound to other volumes are let go and made again only when the pause is proven and no
 // pod is left.
 func (r *run) actions() []action {
-	before, after := []action{{StepClaims, r.stepClaims}, {StepResources, r.stepResources}}, []action(nil)
+	before, after := []action{
+		{StepHoldOperator, r.stepHold}, {StepClaims, r.stepClaims}, {StepResources, r.awayFor(r.stepResources)},
+		{StepScaleBack, r.stepScaleBack},
+	}, []action(nil)
 	if r.plan.step(StepLetGo) != nil {
 		before, after = nil, []action{
 			{StepStopPods, r.stepStopPods}, {StepLetGo, r.stepLetGo}, {StepClaims, r.stepRebind},

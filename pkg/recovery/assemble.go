@@ -52,6 +52,12 @@ func (r *run) makePlan(retained retainOutcome) error {
 			in.restartOperator = append(in.restartOperator, operatorText(o))
 		}
 	}
+	if r.holding != nil {
+		in.scaleBack = []Step{r.planScaleBack()}
+		if !r.namespaceMissing { // it came first otherwise
+			in.hold = []Step{*r.planHold()}
+		}
+	}
 	r.planAsides(&in)
 	r.planRebind(&in)
 	plan := buildPlan(in)

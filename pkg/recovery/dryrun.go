@@ -96,6 +96,9 @@ func (r *run) dryRunCreates(ctx context.Context) error {
 	for _, c := range r.resources() {
 		try(c.gvr, c.object)
 	}
+	if err := r.tryHold(ctx); err != nil {
+		errs = append(errs, err)
+	}
 	r.result.Reason = "server dry run: the API server accepts what would be created; nothing was changed"
 	return errors.Join(errs...)
 }

@@ -139,6 +139,7 @@ func kinds(version string) map[string]kind {
 		"Namespace":        {gvr: kube.Namespaces()},
 		limitRangeKind:     {gvr: kube.LimitRanges(), namespaced: true},
 		"ResourceQuota":    {gvr: kube.ResourceQuotas(), namespaced: true, created: true},
+		deploymentKind:     {gvr: kube.Deployments(), namespaced: true, back: []string{"spec.replicas"}}, // of the operator
 		"Pod":              {gvr: kube.Pods(), namespaced: true},
 		strimzi.PodSetKind: {gvr: strimzi.PodSetGVR(version), namespaced: true},
 	}
@@ -159,7 +160,7 @@ func kindOf(began *Beginning, o *ObjectRef) (kind, error) {
 		return kind{}, &JournalError{Operation: began.Operation, Reason: fmt.Sprintf("no operation writes to %s", o)}
 	case !objectNamed.MatchString(o.Name), k.namespaced == (o.Namespace == ""):
 		return kind{}, &JournalError{Operation: began.Operation, Reason: fmt.Sprintf("%q is no object's name", o)}
-	case k.namespaced && o.Kind != "Pod" && o.Namespace != began.Kafka.Namespace:
+	case k.namespaced && o.Kind != "Pod" && o.Kind != deploymentKind && o.Namespace != began.Kafka.Namespace:
 		return kind{}, &JournalError{Operation: began.Operation, Reason: fmt.Sprintf(
 			"%s is not in the namespace of kafka %q", o, began.Kafka.Namespace+"/"+began.Kafka.Name)}
 	}

@@ -135,6 +135,10 @@ func (r *run) planMade() []Step {
 		}
 		return out
 	}
+	if held := r.planHold(); held != nil && r.namespaceMissing {
+		held.State = StepDone
+		out = append(out, *held)
+	}
 	for _, step := range []*Step{r.planNamespace(), r.planVolumes()} {
 		if step != nil {
 			out = append(out, *step)

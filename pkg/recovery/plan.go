@@ -129,6 +129,8 @@ type planInput struct {
 	create                     *createPlan // what is missing; nil where everything is there
 	rebind                     *rebindPlan // claims that are bound to other volumes; nil where none is
 	restartOperator            []string    // operator deployments to restart, with what else they manage
+	hold                       []Step      // keeps the operator away, where that is asked for and not done already
+	scaleBack                  []Step      // and ends it
 }
 
 type poolID struct {

@@ -95,7 +95,7 @@ func createSteps(in planInput) []Step {
 		claims.State, claims.Note = StepSkipped, madeNote
 		resources.State, resources.Note = StepSkipped, madeNote
 	}
-	return []Step{claims, resources}
+	return slices.Concat(in.hold, []Step{claims, resources}, in.scaleBack)
 }
 
 // claimsStep makes claims and binds volumes to them.

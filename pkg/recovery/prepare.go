@@ -83,7 +83,7 @@ func (r *run) judge(ctx context.Context) error {
 			return err
 		}
 	}
-	seen.Findings = r.withRedeclared(seen.Findings)
+	seen.Findings = r.withHeld(r.withRedeclared(seen.Findings))
 	r.before = seen
 	r.result.Findings = seen.Findings
 	if err := r.judgeAsides(); err != nil {

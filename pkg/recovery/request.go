@@ -65,6 +65,9 @@ type Request struct {
 	Settle time.Duration `json:"-"`
 	// RestartOperator deletes the operator's pods after annotating, so that a reconcile in flight ends at once.
 	RestartOperator bool `json:"restartOperator,omitempty"`
+	// HoldOperator keeps the operator at zero replicas from before the namespace or the first resource is made until
+	// Kafka is stored paused.
+	HoldOperator bool `json:"holdOperator,omitempty"`
 }
 
 // Depth tells how far a look goes.
@@ -93,6 +96,8 @@ type LookRequest struct {
 	// Rebind looks at the cluster as it will be once its claims hold the volumes with its data; those that no claim holds
 	// are lent to be read, as with Planned.
 	Rebind bool
+	// Held are operators, as NAMESPACE/NAME, that count as being there although they are at zero replicas.
+	Held []string
 	// Visit is called with every volume that is being read, while it can be; it may be nil.
 	Visit func(ctx context.Context, v *volume.Volume, fsys fs.FS) error
 }

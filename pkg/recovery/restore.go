@@ -76,6 +76,8 @@ type run struct {
 	secretsMade []string
 	// saved is the plan that must be made again, exactly; nil where none was given.
 	saved *SavedPlan
+	// holding is the operator that is kept at zero replicas while resources are made; nil where none is.
+	holding *holding
 }
 
 // Restore gives the cluster ID that is on the volumes back to the operator and has it start the same cluster. The
@@ -97,6 +99,10 @@ func newRun(req Request, deps Deps) *run {
 	for _, name := range req.Exclude {
 		r.excluded[volume.NameOf("pvc/", name)] = true
 	}
+	r.Look = func(ctx context.Context, req LookRequest) (*Observation, error) {
+		req.Held = r.heldOperators()
+		return deps.Look(ctx, req)
+	}
 	return r
 }
 
@@ -107,6 +113,9 @@ func (r *run) execute(ctx context.Context) error {
 	}
 	if err = r.open(ctx); err == nil {
 		err = r.restore(ctx)
+	}
+	if errors.Is(err, errEnded) {
+		err = nil
 	}
 	return errors.Join(err, r.close(ctx, err))
 }
@@ -135,6 +144,9 @@ func (r *run) look(ctx context.Context) (done bool, err error) {
 	} else if r.recorded == nil {
 		r.warnOfManifests()
 	}
+	if done, err := r.chooseHold(); done || err != nil {
+		return done, err
+	}
 	if err := r.reviewAccess(ctx); err != nil {
 		return false, err
 	}
@@ -142,6 +154,9 @@ func (r *run) look(ctx context.Context) (done bool, err error) {
 		if err := r.tryManifests(ctx); err != nil {
 			return false, err
 		}
+	}
+	if done, err := r.judgeHold(ctx); done || err != nil {
+		return done, err
 	}
 	id := seen.Cluster.Kafka.Status.ClusterID
 	if r.recorded != nil || id == nil || *id == "" || !seen.Cluster.RecoveredAs(*id) || !seen.Cluster.AllPodsReady() {
@@ -239,6 +254,9 @@ func (r *run) open(ctx context.Context) error {
 	if err := journal.add(ctx, Entry{Phase: PhaseBegin, Note: r.describe(), Began: r.beginning(&r.Request)}); err != nil {
 		return err
 	}
+	if err := r.holdFirst(ctx); err != nil {
+		return err
+	}
 	if err := r.makeNamespace(ctx); err != nil {
 		return err
 	}
@@ -322,6 +340,9 @@ func (r *run) close(ctx context.Context, cause error) error {
 	detached, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
 	defer cancel()
 	if r.write.journal == nil {
+		if r.holding != nil && r.holding.active {
+			r.result.Next = append(r.result.Next, r.holding.left())
+		}
 		return r.takeBackVolumes(detached)
 	}
 	var errs []error
@@ -336,9 +357,13 @@ func (r *run) close(ctx context.Context, cause error) error {
 		}
 		errs = append(errs, err, r.takeBackVolumes(detached))
 	}
+	next, err := r.endHold(detached, StepScaleBack)
+	if errs = append(errs, err); next != "" {
+		r.result.Next = append(r.result.Next, next)
+	}
 	errs = append(errs, r.write.journal.add(detached, Entry{Phase: PhaseEnd, Ended: r.ending(cause)}))
 	if r.lock != nil {
-		if !r.touched && r.lock.isLost() == nil { // there is nothing for anybody to go on with
+		if !r.touched && r.heldOperators() == nil && r.lock.isLost() == nil { // there is nothing for anybody to go on with
 			errs = append(errs, r.mirror.remove(detached))
 		}
 		errs = append(errs, r.lock.release(detached))

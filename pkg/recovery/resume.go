@@ -34,6 +34,8 @@ type Repeated struct {
 	SetAside   []LogDirRef
 	// RestartOperator takes other clusters' operator away for a while.
 	RestartOperator bool
+	// HoldOperator keeps it away for longer.
+	HoldOperator bool
 	// RebindClaims stops the cluster that runs and takes its claims away.
 	RebindClaims bool
 	// Declared are the manifests of resources that are gone. They may hold Secrets, and are neither journaled nor saved.
@@ -77,6 +79,9 @@ func (g Repeated) missing(req *Request) error {
 	}
 	if req.RestartOperator && !g.RestartOperator {
 		flags = append(flags, "--restart-operator")
+	}
+	if req.HoldOperator && !g.HoldOperator {
+		flags = append(flags, holdFlag)
 	}
 	if req.RebindClaims && !g.RebindClaims {
 		flags = append(flags, "--rebind-claims")
@@ -126,6 +131,9 @@ func Resume(ctx context.Context, t Target, given Repeated, deps Deps) (*Result, 
 	if err = r.reopen(ctx, t.TakeOver); err == nil {
 		err = r.goOn(ctx)
 	}
+	if errors.Is(err, errEnded) {
+		err = nil
+	}
 	return r.result, errors.Join(err, r.close(ctx, err))
 }
 
@@ -138,7 +146,7 @@ func (r *Recorded) resumable() error {
 	case OutcomeLeftPaused, OutcomeUnverified, OutcomeWrong, OutcomePartlyUndone:
 		return nil
 	case OutcomeRefused, OutcomeDeclined:
-		if r.Decision != nil { // this run was; an earlier one had changed something
+		if r.Decision != nil || r.recordedHold() != nil { // this run was; an earlier one had changed something
 			return nil
 		}
 	case OutcomeRestored, OutcomeAlreadyRight, OutcomePlanned, OutcomeUndone, OutcomeStopped:
@@ -157,8 +165,15 @@ func (r *run) reopen(ctx context.Context, takeOver string) error {
 	if err := r.recorded.bound(r.place); err != nil {
 		return err
 	}
-	if _, err := r.look(ctx); err != nil {
+	if err := r.adoptHold(ctx); err != nil {
 		return err
+	}
+	done, err := r.look(ctx)
+	if err != nil {
+		return err
+	}
+	if done {
+		return errEnded
 	}
 	if r.recorded.otherKafka(r.pause.uid) {
 		return errReplaced

@@ -196,7 +196,7 @@ func (s *stand) operate() {
 
 func (s *stand) round(ctx context.Context) {
 	u := &unstructured.Unstructured{Object: s.server.Get(strimzi.KafkaGVR("v1"), standNamespace, standCluster)}
-	if u.Object == nil {
+	if u.Object == nil || s.away() {
 		return
 	}
 	kafka := strimzi.ParseKafka(u.Object)
@@ -208,7 +208,7 @@ func (s *stand) round(ctx context.Context) {
 	case !kafka.PauseAnnotated && kafka.Status.ClusterID != nil && (!kafka.Ready() || len(s.pods()) == 0):
 		s.start(ctx, *kafka.Status.ClusterID)
 		s.setStatus(ctx, u, kubetest.Object{
-			"clusterId": clusterIDOf(&kafka), "observedGeneration": 1, "operatorLastSuccessfulVersion": "1.2.0",
+			"clusterId": clusterIDOf(&kafka), "observedGeneration": kafka.Generation, "operatorLastSuccessfulVersion": "1.2.0",
 			"conditions": []any{kubetest.Object{"type": "Ready", "status": "True"}},
 		})
 	}
@@ -227,7 +227,6 @@ func (s *stand) setStatus(ctx context.Context, u *unstructured.Unstructured, sta
 		delete(status, "clusterId")
 	}
 	u.Object["status"] = status
-	u.SetGeneration(1)
 	_, _ = s.client.Update(ctx, strimzi.KafkaGVR("v1"), u, false) // a conflict is for the next round
 }
 
@@ -322,9 +321,14 @@ func (s *stand) request() recovery.Request {
 
 // look collects the objects and tells what is on the volumes.
 func (s *stand) look(ctx context.Context, req recovery.LookRequest) (*recovery.Observation, error) {
-	live, err := scan.Collect(ctx, s.client, req.Namespace)
+	live, err := scan.CollectNamed(ctx, s.client, req.Namespace, scan.Named{
+		Cluster: req.Name, Planned: req.Planned, Held: req.Held,
+	})
 	if err != nil {
 		return nil, err
+	}
+	if req.Planned != nil && live.Cluster(req.Name) == nil {
+		return s.lookPlanned(live, req)
 	}
 	seen := &recovery.Observation{
 		Cluster: live.Cluster(req.Name), Volumes: live.Volumes, Others: live.Others,
@@ -436,12 +440,20 @@ func (s *stand) wantNothingLeft() {
 // kill runs a restore until it dies at a line, and returns the folder it leaves, the operation, and the line.
 func (s *stand) kill(at recoverytest.When, before bool) (left, operation, died string) {
 	s.t.Helper()
+	return s.killAsked(s.request(), at, before)
+}
+
+// killAsked is kill for another request.
+func (s *stand) killAsked(
+	req recovery.Request, at recoverytest.When, before bool,
+) (left, operation, died string) {
+	s.t.Helper()
 	ctx, cancel := context.WithCancel(s.t.Context())
 	defer cancel()
 	k := &recoverytest.Killer{At: at, Before: before, State: s.state, Left: s.t.TempDir(), Cancel: cancel}
 	deps := s.deps()
 	deps.Kube = s.clientThrough(func(next http.RoundTripper) http.RoundTripper { k.Next = next; return k })
-	result, err := recovery.Restore(ctx, s.request(), deps)
+	result, err := recovery.Restore(ctx, req, deps)
 	if k.Died() == "" && (err != nil || result.Outcome != recovery.OutcomeRestored) {
 		s.t.Fatalf("the run ended by itself: %v %+v", err, result)
 	}

@@ -35,7 +35,7 @@ func (r *Recorded) State() State {
 	case OutcomePartlyUndone:
 		return StateHalfUndone
 	case OutcomeRefused, OutcomeDeclined:
-		if r.Decision != nil {
+		if r.Decision != nil || r.recordedHold() != nil {
 			return StateLeftPaused
 		}
 	case OutcomeRestored, OutcomeAlreadyRight, OutcomePlanned, OutcomeUndone, OutcomeStopped:

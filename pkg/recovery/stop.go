@@ -72,6 +72,9 @@ func (r *run) stop(ctx context.Context, out *Reversal) error {
 	if err := r.pause.annotate(ctx, StepStop); err != nil {
 		return err
 	}
+	if err := r.scaleBackToStop(ctx); err != nil {
+		return err
+	}
 	if err := r.retained(ctx); err != nil {
 		return err
 	}

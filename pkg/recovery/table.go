@@ -82,8 +82,10 @@ func (p *Plan) Table(wide bool) output.Document {
 	add("server", p.Server)
 	add("namespace", p.Namespace)
 	add("cluster", "kafka/"+p.Cluster+" (uid "+p.KafkaUID+")")
-	add("cluster ID", p.ClusterID+" ("+p.ClusterIDFrom+")")
-	add("volumes", fmt.Sprintf("%d: %s", len(p.Claims), strings.Join(p.Claims, " ")))
+	if p.ClusterID != "" { // what comes before anything is read knows neither
+		add("cluster ID", p.ClusterID+" ("+p.ClusterIDFrom+")")
+		add("volumes", fmt.Sprintf("%d: %s", len(p.Claims), strings.Join(p.Claims, " ")))
+	}
 	for _, e := range p.Excluded {
 		add("excluded", e)
 	}

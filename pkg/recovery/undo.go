@@ -54,7 +54,7 @@ func Undo(ctx context.Context, t Target, deps Deps) (*Reversal, error) {
 	if _, err := r.recorded.groups(); err != nil { // refused before anything is written, the journal included
 		return nil, err
 	}
-	if err = r.continueJournal(ctx, PhaseUndo, t.TakeOver, nil); err == nil {
+	if err = r.beginUndo(ctx, t.TakeOver); err == nil {
 		err = r.undo(ctx, out)
 	}
 	return out, errors.Join(err, r.endReversal(ctx, out, err))
@@ -117,6 +117,9 @@ func (r *Recorded) irreversible() []string {
 // undo takes back group by group, the newest first.
 func (r *run) undo(ctx context.Context, out *Reversal) error {
 	if err := r.refusePassed(ctx); err != nil { // another run may have gone on meanwhile
+		return err
+	}
+	if err := r.adoptHold(ctx); err != nil {
 		return err
 	}
 	if err := r.giveBackLent(ctx, StepUndo); err != nil {
@@ -197,9 +200,16 @@ func (r *run) endReversal(ctx context.Context, out *Reversal, cause error) error
 	if cause != nil && out.Reason == "" {
 		out.Reason = cause.Error()
 	}
-	errs := []error{r.write.journal.add(detached, Entry{Phase: PhaseEnd, Ended: &Ending{
+	next, err := r.endHold(detached, StepUndo)
+	if next != "" {
+		out.Next = append(out.Next, next)
+	}
+	errs := []error{err, r.write.journal.add(detached, Entry{Phase: PhaseEnd, Ended: &Ending{
 		Outcome: out.Outcome, Reason: out.Reason, Next: out.Next,
 	}})}
+	if r.lock == nil { // there was no namespace to have one in
+		return errors.Join(append(errs, r.write.journal.Close())...)
+	}
 	if out.Outcome == OutcomeUndone && r.lock.isLost() == nil {
 		errs = append(errs, r.mirror.remove(detached))
 	}
@@ -320,6 +330,8 @@ func (r *run) undoOnce(ctx context.Context, g *group) error {
 		return nil
 	case err != nil:
 		return err
+	case g.object.Kind == deploymentKind:
+		return r.undoHold(ctx, g, u)
 	case g.verb == VerbRename:
 		g.state = UndoNothing
 		g.note = "a directory on its volume was renamed aside; rename it back by hand where it is wanted"
@@ -457,44 +469,4 @@ func valueText(v any) string {
 		return fmt.Sprint(v)
 	}
 	return string(text)
-}
-
-// whoWrote names the managers of a field, by managedFields, or where nobody has it (it was removed) those of the
-// object.
-func whoWrote(u *unstructured.Unstructured, path []string) string {
-	var owners, all []string
-	for _, m := range u.GetManagedFields() {
-		who := m.Manager
-		if m.Time != nil {
-			who += " at " + m.Time.UTC().Format("2006-01-02T15:04:05Z")
-		}
-		if m.Manager != FieldManager {
-			all = append(all, who)
-		}
-		if m.FieldsV1 == nil || m.Manager == FieldManager {
-			continue
-		}
-		var fields map[string]any
-		if json.Unmarshal(m.FieldsV1.GetRawBytes(), &fields) == nil && manages(fields, path) {
-			owners = append(owners, who)
-		}
-	}
-	switch {
-	case len(owners) > 0:
-		return "written by " + strings.Join(owners, ", ")
-	case len(all) > 0:
-		return "removed by one of its writers: " + strings.Join(all, ", ")
-	}
-	return "it is not known by whom"
-}
-
-func manages(fields map[string]any, path []string) bool {
-	for _, p := range path {
-		below, ok := fields["f:"+p].(map[string]any)
-		if !ok {
-			return false
-		}
-		fields = below
-	}
-	return true
 }

@@ -110,6 +110,9 @@ func asked(req *recovery.Request) []string {
 	if req.RestartOperator {
 		out = append(out, "--restart-operator")
 	}
+	if req.HoldOperator {
+		out = append(out, "--hold-operator")
+	}
 	return out
 }
 

@@ -48,7 +48,7 @@ var ErrInUse = errors.New("a pod uses the claim")
 // any pod uses the claim. The pod is gone when Rename returns, whatever happened.
 func Rename(ctx context.Context, client *kube.Client, n Renaming, opts Options) error {
 	opts = opts.withDefaults()
-	live, err := collect(ctx, client, n.Namespace, named{cluster: n.Cluster})
+	live, err := CollectNamed(ctx, client, n.Namespace, Named{Cluster: n.Cluster})
 	if err != nil {
 		return err
 	}

@@ -42,12 +42,16 @@ type Live struct {
 	known strimzi.Known
 }
 
-// named is what a person named, which is looked for whether or not anything else says that it is there.
-type named struct {
-	// cluster settles names of claims that could be read in several ways.
-	cluster string
-	// claims are taken for data claims whatever they are called.
-	claims []string
+// Named is what a person named, which is looked for whether or not anything else says that it is there.
+type Named struct {
+	// Cluster settles names of claims that could be read in several ways; so do the pools of Planned, of which some may
+	// have been made already.
+	Cluster string
+	Planned *strimzi.Cluster
+	// Claims are taken for data claims whatever they are called.
+	Claims []string
+	// Held are operators, as NAMESPACE/NAME, that count as being there although they are at zero replicas.
+	Held []string
 }
 
 // Cluster returns the cluster of that name, or nil.
@@ -65,6 +69,7 @@ type lists struct {
 	version                                   string
 	kafkas, pools, podSets, configs           []unstructured.Unstructured
 	pods, claims, volumes, deployments        []unstructured.Unstructured
+	operators                                 []strimzi.Operator
 	users, topics                             []unstructured.Unstructured
 	volumesForbidden, usersKnown, topicsKnown bool
 	operatorsKnown                            bool
@@ -74,10 +79,11 @@ type lists struct {
 // Collect lists the objects of one namespace. Kinds that may not be listed are told in Unlisted; only claims, pods, and
 // Kafka resources where they are served, are required.
 func Collect(ctx context.Context, client *kube.Client, namespace string) (*Live, error) {
-	return collect(ctx, client, namespace, named{})
+	return CollectNamed(ctx, client, namespace, Named{})
 }
 
-func collect(ctx context.Context, client *kube.Client, namespace string, wanted named) (*Live, error) {
+// CollectNamed is Collect for something that a person named.
+func CollectNamed(ctx context.Context, client *kube.Client, namespace string, wanted Named) (*Live, error) {
 	l, err := list(ctx, client, namespace)
 	if err != nil {
 		return nil, err
@@ -85,13 +91,10 @@ func collect(ctx context.Context, client *kube.Client, namespace string, wanted 
 	live := &Live{
 		Namespace: namespace, VolumesForbidden: l.volumesForbidden, Unlisted: l.unlisted, OperatorsKnown: l.operatorsKnown,
 	}
+	l.parseOperators(wanted.Held)
+	live.Operators = l.operators
 	for i := range l.kafkas {
 		live.Clusters = append(live.Clusters, l.cluster(&l.kafkas[i], namespace))
-	}
-	for i := range l.deployments {
-		if op, ok := strimzi.ParseOperator(l.deployments[i].Object); ok {
-			live.Operators = append(live.Operators, op)
-		}
 	}
 	l.match(live, wanted)
 	return live, nil
@@ -194,6 +197,20 @@ func operators(
 	return own.Items, false, nil
 }
 
+// parseOperators finds the operators among the deployments.
+func (l *lists) parseOperators(held []string) {
+	for i := range l.deployments {
+		op, ok := strimzi.ParseOperator(l.deployments[i].Object)
+		if !ok {
+			continue
+		}
+		if slices.Contains(held, op.Name()) {
+			op = op.Hold()
+		}
+		l.operators = append(l.operators, op)
+	}
+}
+
 // cluster gathers the objects that belong to one Kafka resource.
 func (l *lists) cluster(kafka *unstructured.Unstructured, namespace string) *strimzi.Cluster {
 	c := &strimzi.Cluster{
@@ -220,11 +237,7 @@ func (l *lists) cluster(kafka *unstructured.Unstructured, namespace string) *str
 	})
 	each(l.users, own, func(o map[string]any) { c.KafkaUsers = append(c.KafkaUsers, strimzi.ParseMeta(o).Name) })
 	each(l.topics, own, func(o map[string]any) { c.KafkaTopics = append(c.KafkaTopics, strimzi.ParseTopicName(o)) })
-	for i := range l.deployments {
-		op, ok := strimzi.ParseOperator(l.deployments[i].Object)
-		if !ok {
-			continue
-		}
+	for _, op := range l.operators {
 		if watches, known := op.Watches(namespace, c.Kafka.Labels); watches || !known {
 			c.Operators = append(c.Operators, op)
 		}
@@ -244,12 +257,12 @@ func each(
 }
 
 // match makes the volumes of the namespace's data claims.
-func (l *lists) match(live *Live, wanted named) {
-	live.known = l.known(live.Clusters, wanted.cluster)
+func (l *lists) match(live *Live, wanted Named) {
+	live.known = l.known(live.Clusters, wanted)
 	in := volume.Objects{Known: live.known}
 	for i := range l.claims {
 		claim := volume.ParseClaim(l.claims[i].Object)
-		if !strimzi.MayBeKafkaClaim(claim.Name, claim.Labels) && !slices.Contains(wanted.claims, claim.Name) {
+		if !strimzi.MayBeKafkaClaim(claim.Name, claim.Labels) && !slices.Contains(wanted.Claims, claim.Name) {
 			live.OtherClaims++
 			continue
 		}
@@ -269,7 +282,7 @@ func (l *lists) match(live *Live, wanted named) {
 }
 
 // known are the names of clusters and pools that exist or were named, for telling claims apart.
-func (l *lists) known(clusters []*strimzi.Cluster, wanted string) strimzi.Known {
+func (l *lists) known(clusters []*strimzi.Cluster, wanted Named) strimzi.Known {
 	known := strimzi.Known{Pools: map[string][]string{}}
 	for _, c := range clusters {
 		known.Clusters = append(known.Clusters, c.Kafka.Name)
@@ -281,8 +294,15 @@ func (l *lists) known(clusters []*strimzi.Cluster, wanted string) strimzi.Known 
 			known.Clusters = append(known.Clusters, cluster)
 		}
 	}
-	if wanted != "" && !slices.Contains(known.Clusters, wanted) {
-		known.Clusters = append(known.Clusters, wanted)
+	if name := wanted.Cluster; name != "" && !slices.Contains(known.Clusters, name) {
+		known.Clusters = append(known.Clusters, name)
+	}
+	if wanted.Planned != nil && wanted.Cluster != "" {
+		for i := range wanted.Planned.Pools {
+			if pool := wanted.Planned.Pools[i].Name; !slices.Contains(known.Pools[wanted.Cluster], pool) {
+				known.Pools[wanted.Cluster] = append(known.Pools[wanted.Cluster], pool)
+			}
+		}
 	}
 	return known
 }

@@ -19,7 +19,9 @@ import (
 // where there is no Kafka resource of that name. A Cluster that comes with an error was not looked at to the end.
 func Look(ctx context.Context, client *kube.Client, namespace, name string, opts Options) (*Cluster, error) {
 	opts = opts.withDefaults()
-	live, err := collect(ctx, client, namespace, named{cluster: name})
+	live, err := CollectNamed(ctx, client, namespace, Named{
+		Cluster: name, Planned: opts.Planned, Held: opts.Held,
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -109,11 +111,11 @@ func Kubernetes(ctx context.Context, client *kube.Client, t Targets, now time.Ti
 }
 
 func (s *Scan) namespace(ctx context.Context, client *kube.Client, ns string, t Targets, opts Options) error {
-	wanted := named{claims: t.Claims}
+	wanted := Named{Claims: t.Claims}
 	if len(t.Clusters) > 0 {
-		wanted.cluster = t.Clusters[0]
+		wanted.Cluster = t.Clusters[0]
 	}
-	live, err := collect(ctx, client, ns, wanted)
+	live, err := CollectNamed(ctx, client, ns, wanted)
 	if err != nil {
 		return err
 	}

@@ -66,6 +66,9 @@ type Options struct {
 	Excluded  map[string]bool
 	ClusterID string
 
+	// Held are operators, as NAMESPACE/NAME, that count as being there although they are at zero replicas.
+	Held []string
+
 	// SetAside are log directories that are left out of what volumes hold, by the volume's name: what is judged is the
 	// cluster as it will be once they have another name.
 	SetAside map[string][]string

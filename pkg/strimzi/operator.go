@@ -204,6 +204,12 @@ func (o Operator) Watches(namespace string, labels map[string]string) (watches, 
 	return slices.Contains(o.Watched, AllNamespaces) || slices.Contains(o.Watched, namespace), true
 }
 
+// Hold has an operator that is at zero replicas count as one that will be there again.
+func (o Operator) Hold() Operator {
+	o.Held, o.ScaledToZero = o.ScaledToZero, false
+	return o
+}
+
 // Name returns namespace/deployment.
 func (o Operator) Name() string { return o.Namespace + "/" + o.Deployment }
 

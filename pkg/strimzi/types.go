@@ -175,4 +175,6 @@ type Operator struct {
 	PodSetsOnly  bool     `json:"podSetsOnly,omitempty"`
 	ScaledToZero bool     `json:"scaledToZero,omitempty"`
 	FeatureGates []string `json:"featureGates,omitempty"`
+	// Held tells that it is at zero replicas for a while, and counts as one that will be there again.
+	Held bool `json:"held,omitempty"`
 }
