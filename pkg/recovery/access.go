@@ -188,8 +188,8 @@ func (r *run) reviewAccess(ctx context.Context) error {
 		if r.HoldOperator {
 			needed = append(needed, OperatorAccess()...)
 		}
-		if r.holding != nil {
-			needed = append(needed, HoldAccess(r.holding.operator.Namespace, r.holding.operator.Deployment)...)
+		if r.away != nil {
+			needed = append(needed, HoldAccess(r.away.operator.Namespace, r.away.operator.Deployment)...)
 		}
 		if r.namespaceMissing {
 			needed = append(needed, NamespaceAccess(r.Namespace)...)

@@ -52,7 +52,7 @@ func (r *run) makePlan(retained retainOutcome) error {
 			in.restartOperator = append(in.restartOperator, operatorText(o))
 		}
 	}
-	if r.holding != nil {
+	if r.away != nil {
 		in.scaleBack = []Step{r.planScaleBack()}
 		if !r.namespaceMissing { // it came first otherwise
 			in.hold = []Step{*r.planHold()}

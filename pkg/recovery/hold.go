@@ -76,17 +76,17 @@ func (h *holding) command() string {
 
 // heldOperators are those that count as being there although they are at zero replicas.
 func (r *run) heldOperators() []string {
-	if r.holding == nil || !r.holding.active {
+	if r.away == nil || !r.away.active {
 		return nil
 	}
-	return []string{r.holding.operator.Name()}
+	return []string{r.away.operator.Name()}
 }
 
 // chooseHold finds the one operator that is to be held. done tells that the run ends with a reason.
 func (r *run) chooseHold() (done bool, err error) {
 	operators := r.before.Cluster.Operators
 	switch {
-	case !r.HoldOperator, r.holding != nil, !r.before.Cluster.OperatorsKnown: // the review of permissions says the latter
+	case !r.HoldOperator, r.away != nil, !r.before.Cluster.OperatorsKnown: // the review of permissions says the latter
 		return false, nil
 	case !r.before.Planned && r.recorded != nil: // an earlier run has made what was missing
 		return false, nil
@@ -104,14 +104,14 @@ func (r *run) chooseHold() (done bool, err error) {
 		return r.refuse(fmt.Sprintf("%s: %d operators may manage namespace %q (%s): scale all but one of them to 0, then run "+
 			"this again", holdFlag, len(operators), r.Namespace, strings.Join(names, ", "))), nil
 	}
-	r.holding = &holding{operator: operators[0]}
+	r.away = &holding{operator: operators[0]}
 	return false, nil
 }
 
 // judgeHold looks at the operator that is to be held: what it has, what would scale it back, whom else it manages. done
 // tells that a rule refuses; nothing was touched then.
 func (r *run) judgeHold(ctx context.Context) (done bool, err error) {
-	h := r.holding
+	h := r.away
 	if h == nil {
 		return false, nil
 	}
@@ -160,17 +160,17 @@ const (
 
 // withHeld adds what was found of the operator that is held.
 func (r *run) withHeld(findings []finding.Finding) []finding.Finding {
-	if r.holding == nil || len(r.holding.findings) == 0 {
+	if r.away == nil || len(r.away.findings) == 0 {
 		return findings
 	}
-	all := slices.Concat(findings, r.holding.findings)
+	all := slices.Concat(findings, r.away.findings)
 	finding.Sort(all)
 	return all
 }
 
 // operatorNow is the operator's Deployment, the very one that was looked at.
 func (r *run) operatorNow(ctx context.Context) (*unstructured.Unstructured, error) {
-	h := r.holding
+	h := r.away
 	u, err := r.Kube.Get(ctx, kube.Deployments(), h.operator.Namespace, h.operator.Deployment)
 	if err != nil {
 		return nil, err
@@ -200,7 +200,7 @@ func replicasOf(u *unstructured.Unstructured) int64 {
 
 // autoscalers are the names of those whose target the operator is.
 func (r *run) autoscalers(ctx context.Context) ([]string, error) {
-	list, err := r.Kube.List(ctx, kube.Autoscalers(), r.holding.operator.Namespace, kube.ListOptions{})
+	list, err := r.Kube.List(ctx, kube.Autoscalers(), r.away.operator.Namespace, kube.ListOptions{})
 	if err != nil {
 		return nil, fmt.Errorf("look what would scale the operator back: %w", err)
 	}
@@ -208,7 +208,7 @@ func (r *run) autoscalers(ctx context.Context) ([]string, error) {
 	for i := range list.Items {
 		target := object.Map(list.Items[i].Object, "spec", "scaleTargetRef")
 		if object.String(target, "kind") == deploymentKind &&
-			object.String(target, "name") == r.holding.operator.Deployment {
+			object.String(target, "name") == r.away.operator.Deployment {
 			out = append(out, list.Items[i].GetName())
 		}
 	}
@@ -218,7 +218,7 @@ func (r *run) autoscalers(ctx context.Context) ([]string, error) {
 // findOthers finds the other clusters that the operator manages. Where they could not be read that is said: it is not
 // none.
 func (r *run) findOthers(ctx context.Context) error {
-	h := r.holding
+	h := r.away
 	h.others, h.unread = nil, nil
 	namespaces := h.operator.Watched
 	if h.operator.WatchedUnknown != "" || slices.Contains(namespaces, strimzi.AllNamespaces) {
@@ -305,23 +305,23 @@ func (r *Recorded) recordedHold() *holding {
 
 // adoptHold takes the operator that an earlier run has left at zero replicas for this run's own.
 func (r *run) adoptHold(ctx context.Context) error {
-	r.holding = r.recorded.recordedHold()
-	if r.holding == nil {
+	r.away = r.recorded.recordedHold()
+	if r.away == nil {
 		return nil
 	}
 	u, err := r.operatorNow(ctx)
 	switch {
 	case kube.IsNotFound(err):
-		r.holding = nil
+		r.away = nil
 	case errors.Is(err, errOtherOperator), errors.Is(err, errNoOperator):
 		r.Report.Warn(err.Error() + ": it is left as it is")
-		r.holding = nil
+		r.away = nil
 	case err != nil:
 		return fmt.Errorf("look at the operator that was scaled to zero: %w", err)
 	case replicasOf(u) > 0: // somebody has scaled it back
-		r.holding = nil
+		r.away = nil
 	default:
-		r.holding.operator, _ = strimzi.ParseOperator(u.Object)
+		r.away.operator, _ = strimzi.ParseOperator(u.Object)
 	}
 	return nil
 }

@@ -23,7 +23,7 @@ const (
 
 // planHold is the step that keeps the operator away; nil where that was not asked for.
 func (r *run) planHold() *Step {
-	h := r.holding
+	h := r.away
 	if h == nil {
 		return nil
 	}
@@ -45,7 +45,7 @@ func (r *run) planHold() *Step {
 
 // planScaleBack is the step that ends it.
 func (r *run) planScaleBack() Step {
-	h := r.holding
+	h := r.away
 	return Step{
 		ID: StepScaleBack, Title: fmt.Sprintf("scale %s back to what it was", h),
 		Does:    []string{fmt.Sprintf("scale %s from 0 to %d replicas", h, h.was)},
@@ -69,7 +69,7 @@ var errEnded = errors.New("the run has ended")
 // holdFirst keeps the operator away before the namespace is made: whatever is applied to that as soon as it is there is
 // seen by nobody. It is asked for on its own, for the plan is made later, from what is on the volumes.
 func (r *run) holdFirst(ctx context.Context) error {
-	if r.holding == nil || !r.namespaceMissing {
+	if r.away == nil || !r.namespaceMissing {
 		return nil
 	}
 	step, namespace, origin := r.planHold(), *r.planNamespace(), r.Kube.Origin()
@@ -78,7 +78,7 @@ func (r *run) holdFirst(ctx context.Context) error {
 		Operation: r.operation, Context: origin.Context, Server: origin.Server, Namespace: r.Namespace, Cluster: r.Name,
 		Steps: []Step{*step, namespace},
 	}
-	ok, err := r.Confirm(ctx, first, r.holding.findings)
+	ok, err := r.Confirm(ctx, first, r.away.findings)
 	if err != nil {
 		return err
 	}
@@ -100,7 +100,7 @@ func (r *run) holdFirst(ctx context.Context) error {
 // stepHold scales the operator to zero and waits until its pods are gone: until then a reconcile in flight may go on.
 // One that an earlier run, or an earlier step, has left at zero is looked at again.
 func (r *run) stepHold(ctx context.Context) (string, error) {
-	h := r.holding
+	h := r.away
 	if !h.active {
 		err := r.scale(ctx, StepHoldOperator, 0, func(u *unstructured.Unstructured) error {
 			if n := replicasOf(u); n != h.was {
@@ -162,7 +162,7 @@ func (r *run) stillHeld(ctx context.Context) (left string, err error) {
 		return "", err
 	}
 	if n := replicasOf(u); n > 0 {
-		return "", fmt.Errorf("somebody has scaled %s to %d meanwhile: %s", r.holding, n,
+		return "", fmt.Errorf("somebody has scaled %s to %d meanwhile: %s", r.away, n,
 			whoWrote(u, []string{"spec", "replicas"}))
 	}
 	selects, err := kube.As[metav1.LabelSelector](&unstructured.Unstructured{Object: object.Map(u.Object, "spec", "selector")})
@@ -184,7 +184,7 @@ func (r *run) stillHeld(ctx context.Context) (left string, err error) {
 // awayFor runs a step that makes resources only while the operator is away, where that was asked for.
 func (r *run) awayFor(do func(context.Context) (string, error)) func(context.Context) (string, error) {
 	return func(ctx context.Context) (string, error) {
-		if r.holding == nil || !r.before.Planned {
+		if r.away == nil || !r.before.Planned {
 			return do(ctx)
 		}
 		left, err := r.stillHeld(ctx)
@@ -209,7 +209,7 @@ func (r *run) stepScaleBack(ctx context.Context) (string, error) {
 
 // scaleBack scales the operator back where it is still at zero, and says what became of it.
 func (r *run) scaleBack(ctx context.Context, step StepID) (note string, err error) {
-	h := r.holding
+	h := r.away
 	if h == nil || !h.active {
 		return "it was scaled back before", nil
 	}
@@ -237,7 +237,7 @@ var errScaledBack = errors.New("it is not at zero replicas")
 // endHold gives the operator back when a run ends before it has come to that, where nothing would start by it. What
 // cannot be given back is said with the command that does it: no operator is left at zero in silence.
 func (r *run) endHold(ctx context.Context, step StepID) (next string, err error) {
-	h := r.holding
+	h := r.away
 	if h == nil || !h.active {
 		return "", nil
 	}
@@ -286,7 +286,7 @@ func (r *run) unsafeToScaleBack(ctx context.Context) string {
 
 // undoHold scales the operator back, as the last of what is undone: what the operation made is gone by then.
 func (r *run) undoHold(ctx context.Context, g *group, u *unstructured.Unstructured) error {
-	h := r.holding
+	h := r.away
 	if h == nil || !h.active || h.uid != g.object.UID {
 		g.state, g.note = UndoNothing, "it was scaled back, by the operation or by somebody else"
 		if replicasOf(u) == 0 && r.recorded.recordedHold() != nil {
@@ -346,10 +346,10 @@ func (r *run) beginUndo(ctx context.Context, takeOver string) error {
 
 // tryHold has the API server check what scales the operator to zero.
 func (r *run) tryHold(ctx context.Context) error {
-	if r.holding == nil {
+	if r.away == nil {
 		return nil
 	}
-	o := r.holding.operator
+	o := r.away.operator
 	_, err := r.Kube.Patch(ctx, kube.Deployments(), o.Namespace, o.Deployment, kube.Patch{
 		Type: kube.MergePatch, Body: []byte(`{"spec":{"replicas":0}}`), Subresource: scaleResource, DryRun: true,
 		FieldManager: FieldManager,

@@ -76,8 +76,8 @@ type run struct {
 	secretsMade []string
 	// saved is the plan that must be made again, exactly; nil where none was given.
 	saved *SavedPlan
-	// holding is the operator that is kept at zero replicas while resources are made; nil where none is.
-	holding *holding
+	// away is the operator that is kept at zero replicas while resources are made; nil where none is.
+	away *holding
 }
 
 // Restore gives the cluster ID that is on the volumes back to the operator and has it start the same cluster. The
@@ -340,8 +340,8 @@ func (r *run) close(ctx context.Context, cause error) error {
 	detached, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
 	defer cancel()
 	if r.write.journal == nil {
-		if r.holding != nil && r.holding.active {
-			r.result.Next = append(r.result.Next, r.holding.left())
+		if r.away != nil && r.away.active {
+			r.result.Next = append(r.result.Next, r.away.left())
 		}
 		return r.takeBackVolumes(detached)
 	}
