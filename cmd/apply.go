@@ -48,6 +48,7 @@ kafkarecover apply kafka/my-cluster -n kafka -f plan.yaml --yes`,
 	o.restore.volumes.addFlags(cmd, "Volumes that are declared anew, where the plan was made with some")
 	o.restore.addRepeatedFlags(cmd)
 	o.restore.reading.addFlags(cmd)
+	o.restore.alarm.addFlag(cmd)
 	addOutputFlag(cmd, format)
 	return exits(cmd, exitcode.Refused, exitcode.NotFound, exitcode.Incomplete)
 }

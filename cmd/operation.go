@@ -59,7 +59,7 @@ func (o *operationOptions) target(client *kube.Client) recovery.Target {
 func (o *restoreOptions) deps(client *kube.Client, tell recovery.Reporter) recovery.Deps {
 	return recovery.Deps{
 		Kube: client, Clock: clock.RealClock{}, Random: rand.Reader, StateDir: stateFolder(o.factory.Getenv),
-		Look: o.looker(client), Rename: o.renamer(client), Confirm: o.confirm, Report: tell,
+		Look: o.looker(client), Rename: o.renamer(client), Confirm: o.confirm, OnAlarm: o.onAlarm, Report: tell,
 	}
 }
 

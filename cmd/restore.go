@@ -64,6 +64,7 @@ type restoreOptions struct {
 	manifests       []string
 	volumes         volumesFlags
 	namespaceFile   string
+	alarm           alarmFlag
 
 	name    string
 	accepts []finding.Lift
@@ -106,6 +107,7 @@ func (o *restoreOptions) addFlags(cmd *cobra.Command) {
 		"are lent, and those of --volumes declared, to be read, and taken back; server also has the API server check every "+
 		"write")
 	completeFlag(cmd, "dry-run", o.dryRun.allowed...)
+	o.alarm.addFlag(cmd)
 }
 
 // addRequestFlags adds what says what to restore and how.

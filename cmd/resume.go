@@ -46,6 +46,7 @@ func newResumeCmd(f *Factory) *cobra.Command {
 	o.restore.volumes.addFlags(cmd, "Volumes that are declared anew, where the operation began with some and died before "+
 		"its plan was confirmed")
 	o.restore.reading.addFlags(cmd)
+	o.restore.alarm.addFlag(cmd)
 	addOutputFlag(cmd, format)
 	return exits(cmd, exitcode.Refused, exitcode.NotFound, exitcode.Incomplete)
 }

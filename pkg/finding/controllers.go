@@ -71,6 +71,10 @@ func findControllers(s *scene) controllers {
 	return c
 }
 
+// Metadata judges the copies of the metadata log that a start will find, among the controllers that it will have; nil
+// while nobody says who those are.
+func Metadata(in Input) *quorum.Quorum { return newScene(in).controllers.quorum }
+
 func static(ids []int32) []logdir.Voter {
 	out := make([]logdir.Voter, 0, len(ids))
 	for _, id := range ids {

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/remotecommand"
@@ -119,16 +120,43 @@ type LogOptions struct {
 	Previous bool
 	// Limit is the most bytes read; 0 means 1 MiB.
 	Limit int64
+	// Since leaves out what was logged in an earlier second, by the clock of the node; zero leaves out nothing.
+	Since time.Time
+	// Timestamps puts the time of the node, as RFC 3339 with nanoseconds, and a blank before every line.
+	Timestamps bool
 }
 
 // Logs reads a container's log.
 func (c *Client) Logs(ctx context.Context, ns, pod string, opts LogOptions) ([]byte, error) {
+	var log []byte
+	err := c.StreamLogs(ctx, ns, pod, opts, func(stream io.Reader) (err error) {
+		log, err = io.ReadAll(stream)
+		return err
+	})
+	return log, err
+}
+
+// StreamLogs has read take a container's log as it arrives, without keeping it.
+func (c *Client) StreamLogs(
+	ctx context.Context, ns, pod string, opts LogOptions, read func(stream io.Reader) error,
+) error {
 	limit := opts.Limit
 	if limit == 0 {
 		limit = 1 << 20
 	}
-	r := c.raw.Get().AbsPath("/api/v1/namespaces", ns, "pods", pod, "log").
-		Param("limitBytes", strconv.FormatInt(limit, 10))
+	stream, err := c.logRequest(ns, pod, opts).Param("limitBytes", strconv.FormatInt(limit, 10)).Stream(ctx)
+	if err != nil {
+		return &Error{Verb: "get", Resource: Pods(), Subresource: "log", Namespace: ns, Name: pod, Err: err}
+	}
+	defer stream.Close() //nolint:errcheck // a body that was read to its end
+	if err := read(io.LimitReader(stream, limit)); err != nil {
+		return fmt.Errorf("read log of pod %q: %w", ns+"/"+pod, err)
+	}
+	return nil
+}
+
+func (c *Client) logRequest(ns, pod string, opts LogOptions) *rest.Request {
+	r := c.raw.Get().AbsPath("/api/v1/namespaces", ns, "pods", pod, "log")
 	if opts.Container != "" {
 		r.Param("container", opts.Container)
 	}
@@ -138,16 +166,13 @@ func (c *Client) Logs(ctx context.Context, ns, pod string, opts LogOptions) ([]b
 	if opts.Previous {
 		r.Param("previous", "true")
 	}
-	stream, err := r.Stream(ctx)
-	if err != nil {
-		return nil, &Error{Verb: "get", Resource: Pods(), Subresource: "log", Namespace: ns, Name: pod, Err: err}
+	if !opts.Since.IsZero() {
+		r.Param("sinceTime", opts.Since.UTC().Format(time.RFC3339))
 	}
-	defer stream.Close() //nolint:errcheck // a body that was read to its end
-	log, err := io.ReadAll(io.LimitReader(stream, limit))
-	if err != nil {
-		return log, fmt.Errorf("read log of pod %q: %w", ns+"/"+pod, err)
+	if opts.Timestamps {
+		r.Param("timestamps", "true")
 	}
-	return log, nil
+	return r
 }
 
 // tailBuffer keeps the last bytes written to it.

@@ -163,6 +163,22 @@ func OperatorAccess() []kube.Access {
 	}}
 }
 
+// AlarmAccess lists what watching the cluster start needs beside what a restore does: to read what its containers log,
+// and to halt it. Without it a restore says what it does not see, and that an alarm can only pause.
+func AlarmAccess(namespace, version string) []kube.Access {
+	sets := strimzi.PodSetGVR(version)
+	all := []kube.Access{{
+		Verb: "get", Resource: "pods", Subresource: "log", Namespace: namespace,
+		For: "watch what the pods log while they start",
+	}}
+	for _, v := range []string{"get", "delete"} {
+		all = append(all, kube.Access{
+			Verb: v, Group: sets.Group, Resource: sets.Resource, Namespace: namespace, For: "halt the cluster on an alarm",
+		})
+	}
+	return all
+}
+
 // QuotaAccess is what the guard on claims needs.
 func QuotaAccess(namespace string) []kube.Access {
 	var all []kube.Access
@@ -212,6 +228,9 @@ func (r *run) reviewAccess(ctx context.Context) error {
 	if err := r.require(ctx, needed); err != nil {
 		return err
 	}
+	if err := r.reviewAlarm(ctx); err != nil {
+		return err
+	}
 	return r.reviewQuota(ctx)
 }
 
@@ -241,6 +260,22 @@ func (r *run) reviewQuota(ctx context.Context) error {
 	}
 	if len(missing) > 0 {
 		r.noQuota = fmt.Sprintf("left out: you may not %s; an unplanned claim will be seen only after it is made", missing[0])
+	}
+	return nil
+}
+
+// reviewAlarm decides what of the start can be watched, and what can be done on an alarm.
+func (r *run) reviewAlarm(ctx context.Context) error {
+	missing, err := r.Kube.Review(ctx, AlarmAccess(r.Namespace, r.before.Cluster.Version()))
+	if err != nil {
+		return err
+	}
+	for _, a := range missing {
+		if a.Subresource == "log" {
+			r.noLogs = fmt.Sprintf("what the pods log while they start: you may not %s", a)
+		} else {
+			r.noHalt = fmt.Sprintf("an alarm can pause the cluster, but not stop its pods: you may not %s", a)
+		}
 	}
 	return nil
 }

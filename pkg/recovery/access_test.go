@@ -25,6 +25,7 @@ func TestTheRolesInTheDocumentationAreTheOnesThatAreReviewed(t *testing.T) {
 		"operators-clusterrole.yaml": recovery.OperatorAccess(),
 		"operations-role.yaml":       slices.Concat(recovery.StatusAccess("kafka"), recovery.StopAccess("kafka", "v1")),
 		"quota-role.yaml":            recovery.QuotaAccess("kafka"),
+		"alarm-role.yaml":            recovery.AlarmAccess("kafka", "v1"),
 		"volumes-alone-role.yaml": slices.Concat(recovery.CreateAccess("kafka", "v1"),
 			recovery.SecretAccess("kafka")),
 		"take-back-role.yaml":        recovery.TakeBackAccess("kafka", "v1"),
@@ -63,6 +64,7 @@ func roleNames() map[string]string {
 		"operations-role.yaml": "kafkarecover-operations", "volumes-alone-role.yaml": "kafkarecover-volumes-alone",
 		"take-back-role.yaml": "kafkarecover-take-back", "redeclare-clusterrole.yaml": "kafkarecover-redeclare",
 		"namespace-role.yaml": "kafkarecover-namespace", "rebind-role.yaml": "kafkarecover-rebind",
+		"alarm-role.yaml":         "kafkarecover-alarm",
 		"hold-operator-role.yaml": "kafkarecover-hold-operator",
 	}
 }

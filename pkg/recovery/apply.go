@@ -59,9 +59,23 @@ func (r *run) apply(ctx context.Context) error {
 	return r.act(ctx, r.actions())
 }
 
+// act runs steps in their order. From un-pausing on the cluster is watched: a grave alarm ends the step that runs, and
+// the cluster is halted.
 func (r *run) act(ctx context.Context, actions []action) error {
+	defer func() { r.watch.close() }()
 	for _, a := range actions {
-		if err := r.runStep(ctx, a.id, a.do); err != nil {
+		if r.unpaused && r.Wait && r.watch == nil {
+			r.beginWatch(ctx)
+		}
+		watched := r.watch.under(ctx)
+		err := r.heedBefore(watched, a.id)
+		if err == nil {
+			err = r.runStep(watched, a.id, a.do)
+		}
+		if alarms, halt := r.haltsOn(err); halt {
+			return r.haltOn(ctx, alarms)
+		}
+		if err != nil {
 			r.afterFailure(a.id, err)
 			return err
 		}
@@ -79,6 +93,9 @@ func (r *run) runStep(ctx context.Context, id StepID, do func(context.Context) (
 	step.State = StepRunning
 	r.Report.Step(*step)
 	note, err := do(ctx)
+	if alarmed := context.Cause(ctx); err != nil && !isAlarm(err) && isAlarm(alarmed) {
+		err = alarmed // it is what ended the step
+	}
 	step.Seconds = r.Clock.Since(started).Round(10 * time.Millisecond).Seconds()
 	step.State, step.Note = StepDone, note
 	if err != nil {

@@ -46,6 +46,8 @@ type baseline struct {
 	strays map[string]bool
 	// formatted are the directories that will be new: that they are is what was accepted.
 	formatted map[string]bool
+	// predicted is what else a start was predicted from.
+	predicted predicted
 }
 
 type claimIdentity struct {

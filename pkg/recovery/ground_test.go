@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -50,6 +51,8 @@ type ground struct {
 	mu    sync.Mutex
 	warns []string
 	hooks map[recovery.StepID]func()
+	// busy keeps the operator from answering a pause.
+	busy atomic.Bool
 }
 
 // newGround has the resource and its pools as they were created again, crash-looping on a random ID.
@@ -140,9 +143,9 @@ func (g *ground) pod(pool string, node int, ready bool, volumeIDs ...string) {
 			"name": "data-" + id, "persistentVolumeClaim": object{"claimName": "data-" + id + "-" + name},
 		})
 	}
-	state, condition, id := object{"waiting": object{"reason": "CrashLoopBackOff"}}, "False", randomID
+	state, condition, id, restarts := object{"waiting": object{"reason": "CrashLoopBackOff"}}, "False", randomID, 3
 	if ready {
-		state, condition, id = object{"running": object{}}, "True", theID
+		state, condition, id, restarts = object{"running": object{}}, "True", theID, 0
 	}
 	g.server.Put(kube.Pods(), object{
 		"apiVersion": "v1", "kind": "Pod",
@@ -152,7 +155,7 @@ func (g *ground) pod(pool string, node int, ready bool, volumeIDs ...string) {
 		"spec": object{"volumes": mounts, "containers": []any{object{"name": "kafka"}}},
 		"status": object{
 			"phase": "Running", "conditions": []any{object{"type": "Ready", "status": condition}},
-			"containerStatuses": []any{object{"name": "kafka", "restartCount": 3, "state": state}},
+			"containerStatuses": []any{object{"name": "kafka", "restartCount": restarts, "state": state}},
 		},
 	})
 	g.server.Put(kube.ConfigMaps(), object{
@@ -220,6 +223,8 @@ func (g *ground) reconcile(ctx context.Context) {
 	was := fmt.Sprint(at(kafka, "status", "conditions"))
 	status := object{"operatorLastSuccessfulVersion": nil, "conditions": conditions("ReconciliationPaused")}
 	switch {
+	case paused && g.busy.Load():
+		return
 	case paused && at(kafka, "status", "operatorLastSuccessfulVersion") == nil && strings.Contains(was, "Paused"):
 		return
 	case paused:
@@ -285,14 +290,18 @@ func (g *ground) restore(change func(*recovery.Request, *recovery.Deps)) (*recov
 		Namespace: ns, Name: cluster, DryRun: recovery.DryRunNone, Wait: true, Timeout: 20 * time.Second,
 		PauseTimeout: 5 * time.Second, Settle: time.Second, Accept: g.accepted(),
 	}
-	deps := recovery.Deps{
-		Kube: g.client, Clock: quick{}, Random: rand.Reader, StateDir: g.state, Look: g.look, Rename: g.rename, Report: g,
-		Confirm: func(context.Context, *recovery.Plan, []finding.Finding) (bool, error) { return true, nil },
-	}
+	deps := g.deps()
 	if change != nil {
 		change(&req, &deps)
 	}
 	return recovery.Restore(g.Context(), req, deps)
+}
+
+func (g *ground) deps() recovery.Deps {
+	return recovery.Deps{
+		Kube: g.client, Clock: quick{}, Random: rand.Reader, StateDir: g.state, Look: g.look, Rename: g.rename, Report: g,
+		Confirm: func(context.Context, *recovery.Plan, []finding.Finding) (bool, error) { return true, nil },
+	}
 }
 
 // accepted are the findings of the volumes as they were taken, which are not what these tests are about: topics that

@@ -32,6 +32,7 @@ const (
 	PhaseResume Phase = "resume" // another run goes on with the operation
 	PhaseUndo   Phase = "undo"   // another run takes the operation back
 	PhaseStop   Phase = "stop"   // another run halts the cluster
+	PhaseAlarm  Phase = "alarm"  // something was observed that was not predicted; Alarmed says what, and what was decided
 	PhaseEnd    Phase = "end"    // the operation ended; Note holds the outcome
 )
 
@@ -86,6 +87,10 @@ type Entry struct {
 	Began *Beginning `json:"began,omitempty"`
 	// Decided is what was confirmed, and what it was decided on.
 	Decided *Decision `json:"decided,omitempty"`
+	// Alarmed is what was observed while the cluster started and not predicted.
+	Alarmed *Alarmed `json:"alarmed,omitempty"`
+	// Logs say how far the containers' logs went before the cluster was un-paused, by the pods' UIDs.
+	Logs map[string]LogMark `json:"logs,omitempty"`
 	// Ended is how the run ended.
 	Ended *Ending `json:"ended,omitempty"`
 }

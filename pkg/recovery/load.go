@@ -181,6 +181,10 @@ func (r *Recorded) take(e *Entry, refuse func(string, ...any) error) error {
 			}
 		}
 	case PhaseNote:
+	case PhaseAlarm:
+		if e.Alarmed == nil {
+			return refuse("entry %d does not say what the alarm was", e.Seq)
+		}
 	default:
 		return refuse("entry %d is of the unknown phase %q", e.Seq, e.Phase)
 	}
@@ -249,7 +253,7 @@ func (r *Recorded) passed(ctx context.Context, k *kube.Client) (bool, error) {
 				if !isMarker(&c) {
 					open = append(open, c)
 				}
-			case PhaseBegin, PhaseFailed, PhaseNote, PhaseDecide, PhaseResume, PhaseUndo, PhaseStop, PhaseEnd:
+			case PhaseBegin, PhaseFailed, PhaseNote, PhaseDecide, PhaseResume, PhaseUndo, PhaseStop, PhaseAlarm, PhaseEnd:
 			}
 		}
 	}

@@ -128,6 +128,7 @@ type planInput struct {
 	made                       []Step      // what was made before anything was read
 	create                     *createPlan // what is missing; nil where everything is there
 	rebind                     *rebindPlan // claims that are bound to other volumes; nil where none is
+	watchRisk                  string      // what of the start is not watched
 	restartOperator            []string    // operator deployments to restart, with what else they manage
 	hold                       []Step      // keeps the operator away, where that is asked for and not done already
 	scaleBack                  []Step      // and ends it
@@ -329,7 +330,10 @@ func verifyStep(in planInput) Step {
 		ID: StepVerify, Title: "watch the cluster start and verify it",
 		Check: "Ready for this generation; status.clusterId read by the operator from the live cluster is the recovered " +
 			"one; pools have the planned node IDs; every claim is bound to its volume and none is new; all pods ready; " +
-			"topics, topic IDs and directory IDs as read before; no new stray directory",
+			"topics, topic IDs and directory IDs as read before; no new stray directory; nothing logged that was not predicted",
+		Does: []string{"only on an alarm: set strimzi.io/pause-reconciliation on kafka/" + in.cluster + ", and delete its " +
+			"StrimziPodSets until the operator has shown that it pauses"},
+		Risk: in.watchRisk,
 	}
 	if !in.wait {
 		s.State, s.Note = StepSkipped, "--wait=false: un-paused, not verified"

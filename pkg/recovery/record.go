@@ -12,6 +12,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"github.com/kafkarecover/kafkarecover/pkg/alarm"
 	"github.com/kafkarecover/kafkarecover/pkg/finding"
 	"github.com/kafkarecover/kafkarecover/pkg/kraft/logdir"
 	"github.com/kafkarecover/kafkarecover/pkg/kube"
@@ -76,6 +77,9 @@ type Ending struct {
 	Next    []string `json:"next,omitempty"`
 	// Differences are those for which a plan was not applied, or an operation not gone on with.
 	Differences []string `json:"differences,omitempty"`
+	// Alarms are what was observed while the cluster started and not predicted; NotWatched says what was not seen.
+	Alarms     []alarm.Alarm `json:"alarms,omitempty"`
+	NotWatched []string      `json:"notWatched,omitempty"`
 }
 
 // Basis is what a plan was decided on. Two that are equal describe the same world, so far as it matters to the plan.
@@ -257,6 +261,7 @@ type storedBaseline struct {
 	Topics      map[string]string      `json:"topics,omitempty"`
 	Strays      map[string]bool        `json:"strays,omitempty"`
 	Formatted   map[string]bool        `json:"formatted,omitempty"`
+	Predicted   predicted              `json:"predicted,omitzero"`
 }
 
 type storedClaim struct {
@@ -268,7 +273,7 @@ type storedClaim struct {
 func (b baseline) MarshalJSON() ([]byte, error) {
 	s := storedBaseline{
 		ClusterID: b.clusterID, Claims: map[string]storedClaim{}, Pools: b.pools, Directories: b.directories,
-		Topics: b.topics, Strays: b.strays, Formatted: b.formatted,
+		Topics: b.topics, Strays: b.strays, Formatted: b.formatted, Predicted: b.predicted,
 	}
 	for name, c := range b.claims {
 		s.Claims[name] = storedClaim{UID: c.uid, Volume: c.volume}
@@ -284,7 +289,7 @@ func (b *baseline) UnmarshalJSON(text []byte) error {
 	}
 	*b = baseline{
 		clusterID: s.ClusterID, claims: map[string]claimIdentity{}, pools: s.Pools, directories: s.Directories,
-		topics: s.Topics, strays: s.Strays, formatted: s.Formatted,
+		topics: s.Topics, strays: s.Strays, formatted: s.Formatted, predicted: s.Predicted,
 	}
 	for name, c := range s.Claims {
 		b.claims[name] = claimIdentity{uid: c.UID, volume: c.Volume}

@@ -8,6 +8,7 @@ import (
 
 	"k8s.io/utils/clock"
 
+	"github.com/kafkarecover/kafkarecover/pkg/alarm"
 	"github.com/kafkarecover/kafkarecover/pkg/binding"
 	"github.com/kafkarecover/kafkarecover/pkg/declared"
 	"github.com/kafkarecover/kafkarecover/pkg/finding"
@@ -134,6 +135,9 @@ type Deps struct {
 	Rename func(ctx context.Context, req RenameRequest) error
 	// Confirm shows the plan and asks; false means declined.
 	Confirm func(ctx context.Context, plan *Plan, findings []finding.Finding) (bool, error)
+	// OnAlarm decides what is done about alarms that are not grave; nil holds. Its context ends where a grave one makes
+	// the question needless.
+	OnAlarm func(ctx context.Context, alarms []alarm.Alarm) (AlarmAction, error)
 	// Report receives what happens, as it happens.
 	Report Reporter
 }

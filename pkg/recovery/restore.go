@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/kafkarecover/kafkarecover/pkg/alarm"
 	"github.com/kafkarecover/kafkarecover/pkg/finding"
 	"github.com/kafkarecover/kafkarecover/pkg/output"
 	"github.com/kafkarecover/kafkarecover/pkg/strimzi"
@@ -74,6 +75,13 @@ type run struct {
 	// names of Secrets that were created.
 	standing    map[string]bool
 	secretsMade []string
+	// noLogs says why the containers' logs are not watched, noHalt why an alarm cannot delete pod sets.
+	noLogs, noHalt string
+	// watch is what sees what the cluster does while it starts; heldFor are the alarms that were not to halt it.
+	watch   *watch
+	heldFor []alarm.Alarm
+	// logs say how far the containers' logs went before the cluster was un-paused.
+	logs map[string]LogMark
 	// saved is the plan that must be made again, exactly; nil where none was given.
 	saved *SavedPlan
 	// away is the operator that is kept at zero replicas while resources are made; nil where none is.
@@ -378,7 +386,7 @@ const closeTimeout = 30 * time.Second
 func (r *run) ending(cause error) *Ending {
 	e := &Ending{
 		Outcome: r.result.Outcome, Reason: r.result.Reason, Checks: r.result.Checks, Next: r.result.Next,
-		Differences: r.result.Differences,
+		Differences: r.result.Differences, Alarms: r.result.Alarms, NotWatched: r.result.NotWatched,
 	}
 	if cause != nil && e.Reason == "" {
 		e.Reason = cause.Error()

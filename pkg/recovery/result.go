@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/kafkarecover/kafkarecover/pkg/alarm"
 	"github.com/kafkarecover/kafkarecover/pkg/exitcode"
 	"github.com/kafkarecover/kafkarecover/pkg/finding"
 	"github.com/kafkarecover/kafkarecover/pkg/kube"
@@ -26,6 +27,7 @@ const (
 	OutcomeUndone       Outcome = "undone"        // taken back; the start is as it was, but for Retain
 	OutcomePartlyUndone Outcome = "partly-undone" // what somebody else changed since was left
 	OutcomeStopped      Outcome = "stopped"       // paused, and no Kafka pod runs
+	OutcomeAlarmed      Outcome = "alarmed"       // as stopped, because of what the cluster did while it started
 )
 
 // Result is what a restore returns, whatever its outcome.
@@ -44,6 +46,9 @@ type Result struct {
 	Checks    []Check           `json:"checks,omitempty"`
 	// Differences say in what the world is another than the one a saved or recorded plan was made for.
 	Differences []string `json:"differences,omitempty"`
+	// Alarms are what was observed while the cluster started and not predicted; NotWatched says what was not seen.
+	Alarms     []alarm.Alarm `json:"alarms,omitempty"`
+	NotWatched []string      `json:"notWatched,omitempty"`
 	// Next are commands or sentences: what the person can do now.
 	Next []string `json:"next,omitempty"`
 }
@@ -57,7 +62,7 @@ func (r *Result) Code() exitcode.Code {
 		return exitcode.Refused
 	case OutcomeDeclined:
 		return exitcode.Error
-	case OutcomeLeftPaused, OutcomeUnverified:
+	case OutcomeLeftPaused, OutcomeUnverified, OutcomeAlarmed:
 		return exitcode.Incomplete
 	}
 	return exitcode.Error

@@ -149,7 +149,7 @@ func (r *Recorded) resumable() error {
 		if r.Decision != nil || r.recordedHold() != nil { // this run was; an earlier one had changed something
 			return nil
 		}
-	case OutcomeRestored, OutcomeAlreadyRight, OutcomePlanned, OutcomeUndone, OutcomeStopped:
+	case OutcomeRestored, OutcomeAlreadyRight, OutcomePlanned, OutcomeUndone, OutcomeStopped, OutcomeAlarmed:
 	}
 	return &EndedError{Operation: r.Operation, Outcome: r.Ended.Outcome, Next: "there is nothing to go on with; " +
 		"`kafkarecover restore` looks anew"}
@@ -228,7 +228,11 @@ func (r *run) goOn(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if passed {
+	switch alarms, halting := r.recorded.halting(); {
+	case passed && halting:
+		r.adopt()
+		return r.haltOn(ctx, alarms)
+	case passed:
 		return r.watchOn(ctx)
 	}
 	if err := r.giveBackLent(ctx, StepRead); err != nil {
@@ -261,10 +265,7 @@ func (r *run) adoptQuota(ctx context.Context) error {
 
 // watchOn verifies a cluster that an earlier run has un-paused, against what that run had found before.
 func (r *run) watchOn(ctx context.Context) error {
-	d := r.recorded.Decision
-	plan := *d.Plan
-	r.plan, r.base, r.unpaused, r.rebound = &plan, d.Baseline, true, true
-	r.result.Plan, r.result.ClusterID, r.result.Outcome = r.plan, plan.ClusterID, OutcomeUnverified
+	plan := r.adopt()
 	all := r.actions()
 	at := slices.IndexFunc(all, func(a action) bool { return r.recorded.noReturn(string(a.id)) })
 	for _, a := range all[:at+1] {
@@ -273,6 +274,15 @@ func (r *run) watchOn(ctx context.Context) error {
 		}
 	}
 	return r.act(ctx, all[at+1:])
+}
+
+// adopt takes over what an earlier run, which has un-paused the cluster, was confirmed for.
+func (r *run) adopt() *Plan {
+	d := r.recorded.Decision
+	plan := *d.Plan
+	r.plan, r.base, r.unpaused, r.rebound = &plan, d.Baseline, true, true
+	r.result.Plan, r.result.ClusterID, r.result.Outcome = r.plan, plan.ClusterID, OutcomeUnverified
+	return r.plan
 }
 
 // asDecided compares the world with the one that an earlier run, or a saved plan, was confirmed for. Where it is
@@ -313,6 +323,7 @@ func (r *run) decide(ctx context.Context) error {
 	}
 	r.base = baselineOf(r.plan.ClusterID, r.before.Volumes, r.excluded)
 	r.base.formatted = formattedAnew(r.before.Volumes, r.decision.Accepted)
+	r.base.predicted = r.predict()
 	r.touched = true
 	return r.journalDecision(ctx)
 }

@@ -83,7 +83,7 @@ func (r *Reversal) Code() exitcode.Code {
 	case OutcomePartlyUndone, OutcomeRefused:
 		return exitcode.Refused
 	case OutcomeRestored, OutcomeAlreadyRight, OutcomePlanned, OutcomeDeclined, OutcomeLeftPaused, OutcomeUnverified,
-		OutcomeWrong:
+		OutcomeWrong, OutcomeAlarmed:
 	}
 	return exitcode.Incomplete
 }

@@ -20,7 +20,10 @@ const unpauseTries = 5
 // stepUnpause removes the pause annotation from exactly the version that was just proven to be paused and right. Any
 // write in between, by whomever, makes the API server refuse it, and the proof starts over.
 func (r *run) stepUnpause(ctx context.Context) (string, error) {
-	var err error
+	err := r.markLogs(ctx)
+	if err != nil {
+		return "", err
+	}
 	for range unpauseTries {
 		proven, perr := r.pause.prove(ctx, StepUnpause)
 		if perr != nil {
@@ -71,6 +74,9 @@ func (r *run) stepVerify(ctx context.Context) (string, error) {
 	deadline := r.Clock.Now().Add(r.Timeout)
 	deleted := map[types.UID]bool{}
 	for {
+		if err := r.heed(ctx); err != nil {
+			return "", err
+		}
 		checks, err := r.lookAtStart(ctx, deleted)
 		if err != nil {
 			return "", err
@@ -109,6 +115,12 @@ func (r *run) lookAtStart(ctx context.Context, deleted map[types.UID]bool) ([]Ch
 	claims, err := r.clusterClaims(ctx)
 	if err != nil {
 		return nil, err
+	}
+	if err := r.watch.claims(claims); err != nil {
+		return nil, err
+	}
+	if len(r.heldFor) > 0 { // nothing more is done to the cluster
+		return r.base.checkObjects(seen.Cluster, claims), nil
 	}
 	if err := r.restartPods(ctx, seen.Cluster, deleted); err != nil {
 		return nil, err
@@ -192,6 +204,12 @@ func (r *run) verifyContents(ctx context.Context) (string, error) {
 	}
 	if step := r.plan.step(StepRestartTogether); step != nil && step.State == StepPlanned {
 		step.State, step.Note = StepSkipped, "the operator reached every pod"
+	}
+	if err := r.heed(ctx); err != nil {
+		return "", err
+	}
+	if len(r.heldFor) > 0 {
+		return "", &HeldBackError{Alarms: r.heldFor}
 	}
 	r.result.Outcome = OutcomeRestored
 	r.result.Reason = fmt.Sprintf("kafka/%s is Ready with its old cluster ID %s; %d checks passed", r.Name,

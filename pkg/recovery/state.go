@@ -38,7 +38,7 @@ func (r *Recorded) State() State {
 		if r.Decision != nil || r.recordedHold() != nil {
 			return StateLeftPaused
 		}
-	case OutcomeRestored, OutcomeAlreadyRight, OutcomePlanned, OutcomeUndone, OutcomeStopped:
+	case OutcomeRestored, OutcomeAlreadyRight, OutcomePlanned, OutcomeUndone, OutcomeStopped, OutcomeAlarmed:
 	}
 	return StateEnded
 }

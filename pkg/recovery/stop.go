@@ -69,34 +69,66 @@ func (r *run) stop(ctx context.Context, out *Reversal) error {
 	if r.pause.timeout = r.pauseTimeout(seen.Cluster.Operators); r.Request.PauseTimeout > 0 {
 		r.pause.timeout = r.Request.PauseTimeout
 	}
-	if err := r.pause.annotate(ctx, StepStop); err != nil {
+	if err := r.pauseAgain(ctx); err != nil {
 		return err
 	}
 	if err := r.scaleBackToStop(ctx); err != nil {
 		return err
 	}
-	if err := r.retained(ctx); err != nil {
-		return err
-	}
-	if err := r.adoptQuota(ctx); err != nil {
-		return err
-	}
-	if err := noneTerminating(seen); err != nil {
+	deleted, err := r.haltCluster(ctx, seen)
+	var going *goingError
+	switch {
+	case errors.As(err, &going):
 		out.Outcome = OutcomeRefused
 		return err
-	}
-	deleted, err := r.halt(ctx)
-	if err != nil {
+	case err != nil:
 		out.Next = append(out.Next, fmt.Sprintf("kafka/%s is annotated as paused; once the reason is gone, again: "+
 			"kafkarecover stop %s -n %s", r.Name, r.operation, r.Namespace))
 		return err
 	}
 	out.Outcome = OutcomeStopped
-	out.Reason = fmt.Sprintf("paused, as the operator has shown, and no Kafka pod is left; %d pod sets were deleted; "+
-		"claims and volumes stay", deleted)
-	out.Next = append(out.Next, "to judge the volumes anew and start again: kafkarecover restore kafka/"+r.Name+" -n "+
-		r.Namespace)
+	out.Reason = haltedText(deleted)
+	out.Next = append(out.Next, r.startAnew())
 	return nil
+}
+
+func haltedText(deleted int) string {
+	return fmt.Sprintf("paused, as the operator has shown, and no Kafka pod is left; %d pod sets were deleted; "+
+		"claims and volumes stay", deleted)
+}
+
+func (r *run) startAnew() string {
+	return "to judge the volumes anew and start again: kafkarecover restore kafka/" + r.Name + " -n " + r.Namespace
+}
+
+// pauseTries bounds how often the annotation is sent again where the API server is for a moment not there.
+const pauseTries = 10
+
+// pauseAgain annotates the pause of a cluster that was un-paused, before anything else is done.
+func (r *run) pauseAgain(ctx context.Context) error {
+	for try := 1; ; try++ {
+		err := r.pause.annotate(ctx, StepStop)
+		if err == nil || try == pauseTries || !kube.IsTransient(err) && !kube.IsConflict(err) {
+			return err
+		}
+		if err := r.sleep(ctx, haltEvery); err != nil {
+			return err
+		}
+	}
+}
+
+// haltCluster stops the pods of a cluster that was annotated as paused, and proves that it pauses.
+func (r *run) haltCluster(ctx context.Context, seen *Observation) (deleted int, err error) {
+	if err := r.retained(ctx, seen); err != nil {
+		return 0, err
+	}
+	if err := r.adoptQuota(ctx); err != nil {
+		return 0, err
+	}
+	if err := noneTerminating(seen); err != nil {
+		return 0, err
+	}
+	return r.halt(ctx)
 }
 
 // lookAgain looks at the objects of this very resource.
@@ -112,9 +144,9 @@ func (r *run) lookAgain(ctx context.Context) (*Observation, error) {
 }
 
 // retained reads the policy of every volume back before a pod goes, and sets Retain where somebody has taken it away.
-func (r *run) retained(ctx context.Context) error {
-	for i := range r.before.Volumes {
-		pv := r.before.Volumes[i].PV
+func (r *run) retained(ctx context.Context, seen *Observation) error {
+	for i := range seen.Volumes {
+		pv := seen.Volumes[i].PV
 		if pv == nil || pv.ReclaimPolicy == volume.PolicyRetain {
 			continue
 		}
@@ -125,13 +157,21 @@ func (r *run) retained(ctx context.Context) error {
 	return nil
 }
 
+// goingError says that a claim waits for its pod to go.
+type goingError struct{ claim string }
+
+// Error says what would happen.
+func (e *goingError) Error() string {
+	return fmt.Sprintf("delete the pod sets: pvc %q is being deleted and goes as soon as its pod does; the cluster is "+
+		"paused and its pods run on", e.claim)
+}
+
 // noneTerminating refuses to delete pods while a claim waits for its pod to go: it would go with it (safety contract,
 // line 2).
 func noneTerminating(seen *Observation) error {
 	for i := range seen.Volumes {
 		if c := seen.Volumes[i].Claim; c != nil && c.Terminating {
-			return fmt.Errorf("delete the pod sets: pvc %q is being deleted and goes as soon as its pod does; "+
-				"the cluster is paused and its pods run on", c.Namespace+"/"+c.Name)
+			return &goingError{claim: c.Namespace + "/" + c.Name}
 		}
 	}
 	return nil

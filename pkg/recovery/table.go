@@ -23,6 +23,16 @@ func (r *Result) Table(wide bool) output.Document {
 	if len(r.Checks) > 0 {
 		doc = append(doc, r.checks())
 	}
+	if len(r.Alarms) > 0 {
+		doc = append(doc, r.alarms())
+	}
+	if len(r.NotWatched) > 0 {
+		s := output.Section{Title: "Not watched"}
+		for _, text := range r.NotWatched {
+			s.Lines = append(s.Lines, output.Indented(2, text))
+		}
+		doc = append(doc, s)
+	}
 	if len(r.Next) > 0 {
 		next := output.Section{Title: "What you can do now"}
 		for _, n := range r.Next {
@@ -41,7 +51,7 @@ func (r *Result) headline() output.Section {
 		OutcomeRestored: iostreams.Good, OutcomeAlreadyRight: iostreams.Good, OutcomePlanned: iostreams.Strong,
 		OutcomeRefused: iostreams.Bad, OutcomeWrong: iostreams.Worst, OutcomeLeftPaused: iostreams.Notice,
 		OutcomeUnverified: iostreams.Notice, OutcomeDeclined: iostreams.Notice, OutcomeUndone: iostreams.Good,
-		OutcomeStopped: iostreams.Notice,
+		OutcomeStopped: iostreams.Notice, OutcomeAlarmed: iostreams.Worst,
 	}[r.Outcome]
 	s := output.Section{Lines: []output.Line{
 		output.Text("kafka/"+r.Cluster+" in namespace "+r.Namespace+": ", output.Styled(style, string(r.Outcome))),
@@ -68,6 +78,24 @@ func (r *Result) checks() output.Section {
 		t.Rows = append(t.Rows, output.Row(c.Name, output.Styled(style, string(c.State)), c.Detail))
 	}
 	return output.Section{Title: "Verified", Table: t}
+}
+
+// alarms shows what was not predicted, each with what was seen and what may be lost.
+func (r *Result) alarms() output.Section {
+	s := output.Section{Title: "Alarms"}
+	for i := range r.Alarms {
+		a := &r.Alarms[i]
+		style := iostreams.Notice
+		if a.Grave {
+			style = iostreams.Worst
+		}
+		s.Lines = append(s.Lines, output.Indented(2, output.Styled(style, string(a.Kind)), "  "+a.Where()))
+		if a.Line != "" {
+			s.Lines = append(s.Lines, output.Indented(4, "line: "+a.Line))
+		}
+		s.Lines = append(s.Lines, output.Indented(4, a.Message), output.Indented(4, "may be lost: "+a.Lost))
+	}
+	return s
 }
 
 // Table shows a plan: where it acts first, then the numbered steps.

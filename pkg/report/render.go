@@ -69,12 +69,21 @@ func (r *Report) Markdown() []byte {
 			}
 		}))
 	table("Verified", []string{"check", "state", "detail"}, r.checkRows())
-	if len(r.Left) > 0 {
-		line("\n## Left to you\n")
-		for _, text := range r.Left {
+	table("Alarms", []string{"when", "what", "where", "line", "what it means", "may be lost", "done"}, rows(r.Alarms,
+		func(a Alarm) []string {
+			return []string{stamp(a.At), string(a.Kind), a.Where(), a.Line, a.Message, a.Lost, a.Action}
+		}))
+	list := func(title string, texts []string) {
+		if len(texts) == 0 {
+			return
+		}
+		line("\n## %s\n", title)
+		for _, text := range texts {
 			line("- %s", md(text))
 		}
 	}
+	list("Not watched", r.NotWatched)
+	list("Left to you", r.Left)
 	if len(r.Next) > 0 {
 		line("\n## What can be done now\n")
 		for _, n := range r.Next {

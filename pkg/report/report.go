@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/kafkarecover/kafkarecover/pkg/alarm"
 	"github.com/kafkarecover/kafkarecover/pkg/finding"
 	"github.com/kafkarecover/kafkarecover/pkg/output"
 	"github.com/kafkarecover/kafkarecover/pkg/recovery"
@@ -41,6 +42,9 @@ type Report struct {
 	Volumes  []string          `json:"volumes,omitempty"`
 	Changes  []Change          `json:"changes,omitempty"`
 	Checks   []recovery.Check  `json:"checks,omitempty"`
+	// Alarms are what was observed while the cluster started and not predicted; NotWatched says what was not seen.
+	Alarms     []Alarm  `json:"alarms,omitempty"`
+	NotWatched []string `json:"notWatched,omitempty"`
 	// Left is what the last run to end said is left to the person; Next are the commands that make sense now.
 	Left []string `json:"left,omitempty"`
 	Next []string `json:"next,omitempty"`
@@ -57,6 +61,14 @@ type Run struct {
 	Outcome string    `json:"outcome,omitempty"`
 	Reason  string    `json:"reason,omitempty"`
 	Ended   time.Time `json:"ended,omitzero"`
+}
+
+// Alarm is what was observed while the cluster started and not predicted.
+type Alarm struct {
+	At time.Time `json:"at"`
+	// Action is stop where the cluster was halted for it, hold where not.
+	Action string `json:"action"`
+	alarm.Alarm
 }
 
 // Change is one write.
@@ -135,6 +147,7 @@ func (r *Report) entry(e *recovery.Entry) {
 			if len(e.Ended.Checks) > 0 {
 				r.Checks = e.Ended.Checks
 			}
+			r.NotWatched = e.Ended.NotWatched
 		}
 	case recovery.PhaseIntent:
 		for i := range e.Changes {
@@ -148,8 +161,22 @@ func (r *Report) entry(e *recovery.Entry) {
 		for i := range e.Changes {
 			r.result(e, &e.Changes[i])
 		}
+	case recovery.PhaseAlarm:
+		for i := range e.Alarmed.Alarms {
+			r.alarm(e, &e.Alarmed.Alarms[i])
+		}
 	case recovery.PhaseNote, recovery.PhaseDecide:
 	}
+}
+
+// alarm adds what was seen, once: a run that goes on sees it again.
+func (r *Report) alarm(e *recovery.Entry, a *alarm.Alarm) {
+	at := slices.IndexFunc(r.Alarms, func(o Alarm) bool { return o.Key() == a.Key() })
+	if at < 0 {
+		r.Alarms = append(r.Alarms, Alarm{At: e.Time, Action: string(e.Alarmed.Action), Alarm: *a})
+		return
+	}
+	r.Alarms[at].Action = string(e.Alarmed.Action)
 }
 
 // result fills in how the last open change of that object ended.

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/kafkarecover/kafkarecover/pkg/alarm"
 	"github.com/kafkarecover/kafkarecover/pkg/finding"
 	"github.com/kafkarecover/kafkarecover/pkg/recovery"
 	"github.com/kafkarecover/kafkarecover/pkg/report"
@@ -99,5 +100,45 @@ func TestHostileTextStaysText(t *testing.T) {
 	}
 	if text := string(r.Markdown()); !strings.Contains(text, "&gt;\\|\\`") {
 		t.Errorf("a bar would end its cell:\n%s", text)
+	}
+}
+
+// An alarm is told once, with what was done about it in the end, and whatever the line says does nothing to whoever
+// reads it.
+func TestAlarmsAreReported(t *testing.T) {
+	t.Parallel()
+	rec := recorded()
+	seen := alarm.Alarm{
+		Kind: alarm.FormattedOverData, Grave: true, Pod: "my-cluster-broker-0", Claim: "data-0-my-cluster-broker-0",
+		Volume: "pv-b0", Line: "Formatting " + hostile, Message: "the volume held data", Lost: "what was on it",
+	}
+	alarmed := func(action recovery.AlarmAction) recovery.Entry {
+		return recovery.Entry{
+			Phase: recovery.PhaseAlarm, Alarmed: &recovery.Alarmed{Action: action, Alarms: []alarm.Alarm{seen}},
+		}
+	}
+	ended := recovery.Entry{Phase: recovery.PhaseEnd, Ended: &recovery.Ending{
+		Outcome: recovery.OutcomeAlarmed, NotWatched: []string{"what pod/x logs " + hostile},
+	}}
+	rec.Entries = append(rec.Entries[:6], alarmed(recovery.AlarmHold), alarmed(recovery.AlarmStop), ended)
+	rec.Ended = ended.Ended
+	r := report.Of(rec)
+	if len(r.Alarms) != 1 || r.Alarms[0].Action != "stop" || r.Alarms[0].Kind != alarm.FormattedOverData ||
+		r.Outcome != "alarmed" {
+		t.Fatalf("alarms: %+v, %s", r.Alarms, r.Outcome)
+	}
+	page, err := r.HTML()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for form, text := range map[string]string{"html": string(page), "md": string(r.Markdown())} {
+		for _, want := range []string{"Alarms", "formatted-over-data", "pv/pv-b0", "the volume held data", "Not watched"} {
+			if !strings.Contains(text, want) {
+				t.Errorf("%s: want %q", form, want)
+			}
+		}
+		if strings.Contains(text, "<img") || strings.Contains(text, "\x1b") {
+			t.Errorf("%s: a line acts on its reader", form)
+		}
 	}
 }

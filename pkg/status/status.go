@@ -194,7 +194,7 @@ func (o *Operation) row(wide bool) []output.Cell {
 	style := map[string]iostreams.Style{
 		stateRunning: iostreams.Good, stateDead: iostreams.Bad, stateUnusable: iostreams.Bad,
 		string(recovery.OutcomeRestored): iostreams.Good, string(recovery.OutcomeUndone): iostreams.Good,
-		string(recovery.OutcomeWrong): iostreams.Worst,
+		string(recovery.OutcomeWrong): iostreams.Worst, string(recovery.OutcomeAlarmed): iostreams.Worst,
 	}[o.State]
 	if style == iostreams.Plain {
 		style = iostreams.Notice

@@ -35,6 +35,10 @@ func (s *Server) serve(w http.ResponseWriter, req *http.Request) {
 	switch {
 	case r.Resource == "selfsubjectaccessreviews":
 		s.review(w, r)
+	case r.Subresource == "log" && s.has(r):
+		if s.Log != nil {
+			_, _ = io.WriteString(w, s.Log(r)) // a client that went away needs no answer
+		}
 	case r.Verb == "list":
 		s.list(w, r)
 	case r.Verb == "watch":
@@ -44,6 +48,13 @@ func (s *Server) serve(w http.ResponseWriter, req *http.Request) {
 	default:
 		s.one(w, r)
 	}
+}
+
+// has tells whether the object that a request is about is there.
+func (s *Server) has(r *Request) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.objects[r.path(r.Name)] != nil
 }
 
 // parse reads what a request is about from its path; ok is false for discovery.

@@ -63,6 +63,8 @@ type Server struct {
 	Served map[string][]string
 	// Answer may answer a request in the server's place; it is called with the lock not held.
 	Answer func(*Request) *Failure
+	// Log is what a container of a pod that is there has logged, as the request asks; nil is nothing.
+	Log func(*Request) string
 	// PageSize bounds the objects of one list answer, whatever the client asks for; 0 does not.
 	PageSize int
 
