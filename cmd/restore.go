@@ -61,6 +61,7 @@ type restoreOptions struct {
 	settle          time.Duration
 	restartOperator bool
 	holdOperator    bool
+	snapshot        snapshotClass
 	manifests       []string
 	volumes         volumesFlags
 	namespaceFile   string
@@ -128,7 +129,8 @@ func (o *restoreOptions) addRequestFlags(cmd *cobra.Command) {
 			"folder, kustomization, or - for standard input; may be repeated")
 	o.volumes.addFlags(cmd, "Volumes to declare anew where the whole Kubernetes cluster is lost, beside -f")
 	fs.BoolVar(&o.wait, "wait", true, "Wait for the cluster and verify it; false ends un-paused and not verified, exit 5")
-	fs.DurationVar(&o.timeout, "timeout", defaultRestoreTimeout, "How long the cluster may take to start")
+	fs.DurationVar(&o.timeout, "timeout", defaultRestoreTimeout,
+		"How long the cluster may take to start, and its snapshots to be ready")
 	fs.DurationVar(&o.pauseTimeout, "pause-timeout", 0,
 		"How long the operator may take to confirm the pause (default: its operation timeout plus its interval, "+
 			"at least 10m)")
@@ -138,6 +140,10 @@ func (o *restoreOptions) addRequestFlags(cmd *cobra.Command) {
 	fs.BoolVar(&o.holdOperator, "hold-operator", false,
 		"Keep the operator at zero replicas from before the namespace or the first resource is made until Kafka is stored "+
 			"paused, beside -f; nobody looks after its other clusters meanwhile, which are named")
+	fs.Var(&o.snapshot, "snapshot",
+		"Take a VolumeSnapshot of every volume before anything starts on it, of CLASS or of the "+
+			"default class of the volume's driver, and keep it; volumes that can have none are named")
+	fs.Lookup("snapshot").NoOptDefVal = anyClass
 	complete := map[string]cobra.CompletionFunc{
 		"cluster": o.factory.fromCluster(clusterNames("")), "exclude": o.factory.fromCluster(claimNames),
 	}
@@ -247,6 +253,7 @@ func (o *restoreOptions) request(
 		SetAside: o.asides, RebindClaims: o.rebindClaims, Declared: declaration, Redeclared: volumes,
 		DryRun: recovery.DryRun(o.dryRun.value), Wait: o.wait, Timeout: o.timeout, PauseTimeout: o.pauseTimeout,
 		Settle: o.settle, RestartOperator: o.restartOperator, HoldOperator: o.holdOperator,
+		Snapshot: o.snapshot.asked, SnapshotClass: o.snapshot.name,
 	}
 }
 

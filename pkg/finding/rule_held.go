@@ -89,6 +89,7 @@ func judgeScaledByOther(s *scene) []found {
 		return nil
 	}
 	return []found{{
-		subject: h.subject(), evidence: evidence, message: "would not stay at zero replicas", remedy: strings.Join(remedies, "; "),
+		subject: h.subject(), evidence: evidence, message: "would not stay at zero replicas",
+		remedy: strings.Join(remedies, "; "),
 	}}
 }

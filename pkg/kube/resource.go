@@ -66,6 +66,16 @@ func CSIDrivers() schema.GroupVersionResource { return group("storage.k8s.io", "
 // StorageClasses are storage.k8s.io/v1 storage classes (cluster-scoped).
 func StorageClasses() schema.GroupVersionResource { return group("storage.k8s.io", "storageclasses") }
 
+// VolumeSnapshots are snapshot.storage.k8s.io/v1 snapshots, whose definition not every cluster has.
+func VolumeSnapshots() schema.GroupVersionResource {
+	return group("snapshot.storage.k8s.io", "volumesnapshots")
+}
+
+// VolumeSnapshotClasses are snapshot.storage.k8s.io/v1 classes of snapshots (cluster-scoped).
+func VolumeSnapshotClasses() schema.GroupVersionResource {
+	return group("snapshot.storage.k8s.io", "volumesnapshotclasses")
+}
+
 func core(resource string) schema.GroupVersionResource {
 	return schema.GroupVersionResource{Version: "v1", Resource: resource}
 }

@@ -222,6 +222,9 @@ func (r *run) reviewAccess(ctx context.Context) error {
 	if !r.before.Planned && len(r.authorities()) > 0 {
 		needed = append(needed, SecretAccess(r.Namespace)...)
 	}
+	if r.Snapshot {
+		needed = append(needed, SnapshotAccess(r.Namespace)...)
+	}
 	if len(r.SetAside) > 0 {
 		needed = append(needed, SetAsideAccess(r.Namespace, r.before.Cluster.Version())...)
 	}

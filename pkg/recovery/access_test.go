@@ -34,6 +34,7 @@ func TestTheRolesInTheDocumentationAreTheOnesThatAreReviewed(t *testing.T) {
 		"redeclare-clusterrole.yaml": recovery.RedeclareAccess(),
 		"namespace-role.yaml":        recovery.NamespaceAccess("kafka"),
 		"hold-operator-role.yaml":    recovery.HoldAccess("kafka", "strimzi-cluster-operator"),
+		"snapshot-role.yaml":         recovery.SnapshotAccess("kafka"),
 		"rebind-role.yaml":           recovery.RebindAccess("kafka", "v1"),
 	} {
 		want, err := kube.Roles(roleNames()[file], accesses)
@@ -66,6 +67,7 @@ func roleNames() map[string]string {
 		"namespace-role.yaml": "kafkarecover-namespace", "rebind-role.yaml": "kafkarecover-rebind",
 		"alarm-role.yaml":         "kafkarecover-alarm",
 		"hold-operator-role.yaml": "kafkarecover-hold-operator",
+		"snapshot-role.yaml":      "kafkarecover-snapshot",
 	}
 }
 

@@ -41,6 +41,7 @@ func (r *run) actions() []action {
 	}, after, []action{
 		{StepNodeIDs, r.stepNodeIDs},
 		{StepReread, r.stepReread},
+		{StepSnapshot, r.stepSnapshot},
 		{StepClusterID, r.stepClusterID},
 		{StepSettle, r.stepSettle},
 		{StepQuota, r.stepQuota},

@@ -60,6 +60,9 @@ func (r *run) makePlan(retained retainOutcome) error {
 	}
 	r.planAsides(&in)
 	r.planRebind(&in)
+	if err := r.planSnapshots(&in); err != nil {
+		return err
+	}
 	plan := buildPlan(in)
 	r.plan, r.result.Plan, r.result.ClusterID = &plan, &plan, id
 	return nil

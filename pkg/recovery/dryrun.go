@@ -66,6 +66,11 @@ func (r *run) dryRun(ctx context.Context) error {
 			errs = append(errs, fmt.Errorf("server dry run, let claim %q go: %w", l.Claim, err))
 		}
 	}
+	for _, s := range r.plan.Snapshots {
+		if _, err := r.Kube.Create(ctx, kube.VolumeSnapshots(), r.snapshotObject(s), true); err != nil {
+			errs = append(errs, fmt.Errorf("server dry run, snapshot: %w", err))
+		}
+	}
 	if r.noQuota == "" {
 		_, err := r.Kube.Create(ctx, kube.ResourceQuotas(),
 			quotaObject(r.Namespace, r.operation, r.Name, r.namespaceClaims), true)
@@ -98,6 +103,9 @@ func (r *run) dryRunCreates(ctx context.Context) error {
 	}
 	if err := r.tryHold(ctx); err != nil {
 		errs = append(errs, err)
+	}
+	for _, s := range r.plan.Snapshots {
+		try(kube.VolumeSnapshots(), r.snapshotObject(s))
 	}
 	r.result.Reason = "server dry run: the API server accepts what would be created; nothing was changed"
 	return errors.Join(errs...)

@@ -140,6 +140,7 @@ func kinds(version string) map[string]kind {
 		limitRangeKind:     {gvr: kube.LimitRanges(), namespaced: true},
 		"ResourceQuota":    {gvr: kube.ResourceQuotas(), namespaced: true, created: true},
 		deploymentKind:     {gvr: kube.Deployments(), namespaced: true, back: []string{"spec.replicas"}}, // of the operator
+		snapshotKind:       {gvr: kube.VolumeSnapshots(), namespaced: true},
 		"Pod":              {gvr: kube.Pods(), namespaced: true},
 		strimzi.PodSetKind: {gvr: strimzi.PodSetGVR(version), namespaced: true},
 	}

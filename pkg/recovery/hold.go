@@ -71,7 +71,8 @@ func (h *holding) String() string { return "deployment " + h.operator.Name() }
 
 // command is what a person does where nobody else can.
 func (h *holding) command() string {
-	return fmt.Sprintf("kubectl -n %s scale deployment %s --replicas=%d", h.operator.Namespace, h.operator.Deployment, h.was)
+	o := h.operator
+	return fmt.Sprintf("kubectl -n %s scale deployment %s --replicas=%d", o.Namespace, o.Deployment, h.was)
 }
 
 // heldOperators are those that count as being there although they are at zero replicas.
@@ -101,8 +102,8 @@ func (r *run) chooseHold() (done bool, err error) {
 		for _, o := range operators {
 			names = append(names, o.Name())
 		}
-		return r.refuse(fmt.Sprintf("%s: %d operators may manage namespace %q (%s): scale all but one of them to 0, then run "+
-			"this again", holdFlag, len(operators), r.Namespace, strings.Join(names, ", "))), nil
+		return r.refuse(fmt.Sprintf("%s: %d operators may manage namespace %q (%s): scale all but one of them to 0, then "+
+			"run this again", holdFlag, len(operators), r.Namespace, strings.Join(names, ", "))), nil
 	}
 	r.away = &holding{operator: operators[0]}
 	return false, nil

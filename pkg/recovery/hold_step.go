@@ -34,8 +34,8 @@ func (r *run) planHold() *Step {
 		},
 		Check: "no pod of the operator is there: a reconcile in flight has ended with it",
 		Undo:  fmt.Sprintf("scale it back to %d", h.was),
-		Risk: "nothing of the other clusters is changed, and nobody looks after them meanwhile; a run that is killed leaves " +
-			"the operator at zero until `resume` or `undo`, or: " + h.command(),
+		Risk: "nothing of the other clusters is changed, and nobody looks after them meanwhile; a run that is killed " +
+			"leaves the operator at zero until `resume` or `undo`, or: " + h.command(),
 	}
 	if !r.before.Planned {
 		s.State, s.Note = StepSkipped, "kafka is stored already"
@@ -132,7 +132,8 @@ func (r *run) scale(
 			return err
 		}
 		body := fmt.Sprintf(`{"metadata":{"resourceVersion":%q},"spec":{"replicas":%d}}`, u.GetResourceVersion(), to)
-		_, err = r.write.patch(ctx, step, kube.Deployments(), u, strimzi.Patch{Subresource: scaleResource, Body: []byte(body)})
+		patch := strimzi.Patch{Subresource: scaleResource, Body: []byte(body)}
+		_, err = r.write.patch(ctx, step, kube.Deployments(), u, patch)
 		return err
 	})
 }
@@ -165,7 +166,8 @@ func (r *run) stillHeld(ctx context.Context) (left string, err error) {
 		return "", fmt.Errorf("somebody has scaled %s to %d meanwhile: %s", r.away, n,
 			whoWrote(u, []string{"spec", "replicas"}))
 	}
-	selects, err := kube.As[metav1.LabelSelector](&unstructured.Unstructured{Object: object.Map(u.Object, "spec", "selector")})
+	selector := &unstructured.Unstructured{Object: object.Map(u.Object, "spec", "selector")}
+	selects, err := kube.As[metav1.LabelSelector](selector)
 	if err != nil {
 		return "", err
 	}
@@ -264,8 +266,8 @@ func (r *run) scaleBackToStop(ctx context.Context) error {
 
 // left says that an earlier run's operator is still at zero.
 func (h *holding) left() string {
-	return fmt.Sprintf("%s is at zero replicas since an earlier run of this operation: go on with it, undo it, or scale it "+
-		"back: %s", h, h.command())
+	return fmt.Sprintf("%s is at zero replicas since an earlier run of this operation: go on with it, undo it, or scale "+
+		"it back: %s", h, h.command())
 }
 
 // unsafeToScaleBack says what an operator that comes back would start, or what keeps it from being known.

@@ -88,7 +88,9 @@ type Plan struct {
 	SetAside []Aside `json:"setAside,omitempty"`
 	// Displaced are the volumes that lose their claims to others, with what was written to them.
 	Displaced []Displaced `json:"displaced,omitempty"`
-	Steps     []Step      `json:"steps"`
+	// Snapshots are taken before anything starts, and kept.
+	Snapshots []PlannedSnapshot `json:"snapshots,omitempty"`
+	Steps     []Step            `json:"steps"`
 }
 
 // step returns the plan's step of that ID, or nil.
@@ -132,6 +134,8 @@ type planInput struct {
 	restartOperator            []string    // operator deployments to restart, with what else they manage
 	hold                       []Step      // keeps the operator away, where that is asked for and not done already
 	scaleBack                  []Step      // and ends it
+	snapshots                  []PlannedSnapshot
+	noSnapshots                []string // volumes of which there is none, with the reason
 }
 
 type poolID struct {
@@ -150,13 +154,15 @@ func buildPlan(in planInput) Plan {
 		Operation: in.operation, Context: in.context, Server: in.server, Namespace: in.namespace, Cluster: in.cluster,
 		KafkaUID: in.uid, ClusterID: in.id, ClusterIDFrom: in.idFrom, Claims: in.claims, Excluded: in.excluded,
 		Accepted: in.accepted, SetAside: in.asides, Displaced: in.rebind.displacement(),
+		Snapshots: in.snapshots,
 	}
 	p.Steps = append(in.made, retainStep(in), readStep(in), lockStep(in))
 	p.Steps = append(p.Steps, createSteps(in)...)
 	p.Steps = append(p.Steps, pauseStep(in))
 	p.Steps = append(append(p.Steps, secretsStep(in)...), rebindSteps(in)...)
 	p.Steps = append(p.Steps, nodeIDsStep(in)...)
-	p.Steps = append(p.Steps, rereadStep(in),
+	p.Steps = append(append(p.Steps, rereadStep(in)), snapshotStep(in)...)
+	p.Steps = append(p.Steps,
 		clusterIDStep(in), settleStep(in), quotaStep(in), unpauseStep(in), restartPodsStep(in))
 	p.Steps = append(append(p.Steps, restartTogetherStep(in)...), verifyStep(in))
 	p.Steps = append(append(p.Steps, afterSteps(in)...), releaseStep(in))

@@ -69,6 +69,10 @@ type Request struct {
 	// HoldOperator keeps the operator at zero replicas from before the namespace or the first resource is made until
 	// Kafka is stored paused.
 	HoldOperator bool `json:"holdOperator,omitempty"`
+	// Snapshot takes a snapshot of every volume that can have one before it un-pauses; SnapshotClass names the class,
+	// and is empty for the default one of each volume's driver.
+	Snapshot      bool   `json:"snapshot,omitempty"`
+	SnapshotClass string `json:"snapshotClass,omitempty"`
 }
 
 // Depth tells how far a look goes.

@@ -84,6 +84,8 @@ type run struct {
 	logs map[string]LogMark
 	// saved is the plan that must be made again, exactly; nil where none was given.
 	saved *SavedPlan
+	// snapshotClasses are those there are, where snapshots are asked for.
+	snapshotClasses []volume.SnapshotClass
 	// away is the operator that is kept at zero replicas while resources are made; nil where none is.
 	away *holding
 }
@@ -164,6 +166,9 @@ func (r *run) look(ctx context.Context) (done bool, err error) {
 		}
 	}
 	if done, err := r.judgeHold(ctx); done || err != nil {
+		return done, err
+	}
+	if done, err := r.judgeSnapshots(ctx); done || err != nil {
 		return done, err
 	}
 	id := seen.Cluster.Kafka.Status.ClusterID

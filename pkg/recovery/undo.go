@@ -379,6 +379,8 @@ func (r *run) staysMade(g *group, u *unstructured.Unstructured) (state UndoState
 	switch {
 	case g.step == StepNamespace:
 		return UndoNothing, "it stays, as does what else is in the namespace"
+	case g.object.Kind == snapshotKind:
+		return UndoNothing, "it is kept, as the copy of a volume: delete it when it is no longer wanted"
 	case r.recorded.letGo(u):
 		return UndoNothing, "it is gone, and the claim that was there is made again"
 	case !isOwn(u, r.operation) && !r.recorded.made(&g.object):

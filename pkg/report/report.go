@@ -122,6 +122,12 @@ func asked(req *recovery.Request) []string {
 	if req.RestartOperator {
 		out = append(out, "--restart-operator")
 	}
+	switch {
+	case req.SnapshotClass != "":
+		out = append(out, "--snapshot="+req.SnapshotClass)
+	case req.Snapshot:
+		out = append(out, "--snapshot")
+	}
 	if req.HoldOperator {
 		out = append(out, "--hold-operator")
 	}
