@@ -75,16 +75,30 @@ func (r *run) heedBefore(ctx context.Context, step StepID) error {
 	return nil
 }
 
+// endWatch ends the watch, and tells what it has seen that nothing has heeded any more: something else ended the run.
+func (r *run) endWatch() {
+	if r.watch == nil {
+		return
+	}
+	r.watch.close()
+	r.sayNotWatched()
+	r.say(r.watch.take())
+}
+
+func (r *run) sayNotWatched() {
+	for _, text := range r.watch.takeNotWatched() {
+		r.result.NotWatched = append(r.result.NotWatched, text)
+		r.Report.Warn("not watched: " + text)
+	}
+}
+
 // heed says what the watch has seen since the last time, and has it decided what is not grave. An error says that the
 // cluster is to be halted, or that this run is interrupted.
 func (r *run) heed(ctx context.Context) error {
 	if r.watch == nil {
 		return nil
 	}
-	for _, text := range r.watch.takeNotWatched() {
-		r.result.NotWatched = append(r.result.NotWatched, text)
-		r.Report.Warn("not watched: " + text)
-	}
+	r.sayNotWatched()
 	alarms := r.watch.take()
 	if len(alarms) == 0 {
 		return ctx.Err()
@@ -101,13 +115,15 @@ func (r *run) heed(ctx context.Context) error {
 		return &AlarmError{Alarms: alarms}
 	}
 	r.heldFor = append(r.heldFor, alarms...)
-	r.result.Alarms = append(r.result.Alarms, alarms...)
 	return r.write.journal.add(ctx, Entry{Phase: PhaseAlarm, Alarmed: &Alarmed{Action: AlarmHold, Alarms: alarms}})
 }
 
+// say tells of alarms, each once, as they come and in the result.
 func (r *run) say(alarms []alarm.Alarm) {
-	for i := range alarms {
-		r.Report.Warn("alarm: " + alarms[i].String())
+	known := len(r.result.Alarms)
+	r.result.Alarms = distinct(slices.Concat(r.result.Alarms, alarms))
+	for i := range r.result.Alarms[known:] {
+		r.Report.Warn("alarm: " + r.result.Alarms[known+i].String())
 	}
 }
 
@@ -152,7 +168,6 @@ func (r *run) haltOn(ctx context.Context, alarms []alarm.Alarm) error {
 	r.pause.say = func(text string) { r.Report.Waiting(StepStop, text) }
 	err := r.pauseAgain(ctx)
 	r.watch.end()
-	r.result.Alarms = append(r.result.Alarms, alarms...)
 	r.say(alarms)
 	var deleted int
 	if err == nil {

@@ -427,3 +427,22 @@ func TestARunThatDiesOnAnAlarmIsGoneOnWith(t *testing.T) {
 		t.Error("a pod set is left")
 	}
 }
+
+// What is seen while something else ends the run is told all the same.
+func TestAnAlarmIsToldWhateverElseFails(t *testing.T) {
+	t.Parallel()
+	g := newGround(t, nil)
+	g.operate()
+	g.starting(controller3, otherIDs)
+	result, err := g.restore(func(_ *recovery.Request, deps *recovery.Deps) {
+		deps.OnAlarm = func(context.Context, []alarm.Alarm) (recovery.AlarmAction, error) {
+			return "", errors.New("the terminal is gone")
+		}
+	})
+	if err == nil || result.Outcome != recovery.OutcomeUnverified || !strings.Contains(result.Reason, "terminal is gone") {
+		t.Fatalf("%v %s %s", err, result.Outcome, result.Reason)
+	}
+	if len(result.Alarms) != 1 {
+		t.Errorf("want the alarm in the result: %+v", result.Alarms)
+	}
+}

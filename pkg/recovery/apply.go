@@ -63,7 +63,7 @@ func (r *run) apply(ctx context.Context) error {
 // act runs steps in their order. From un-pausing on the cluster is watched: a grave alarm ends the step that runs, and
 // the cluster is halted.
 func (r *run) act(ctx context.Context, actions []action) error {
-	defer func() { r.watch.close() }()
+	defer r.endWatch()
 	for _, a := range actions {
 		if r.unpaused && r.Wait && r.watch == nil {
 			r.beginWatch(ctx)
