@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -324,7 +325,16 @@ func (r *run) stepQuota(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	names := make([]string, len(claims.Items))
+	for i := range claims.Items {
+		names[i] = claims.Items[i].GetName()
+	}
+	there, lost := len(names), r.base.awaited(names)
 	r.quota = &quotaGuard{write: r.write, namespace: r.Namespace, name: objectName(r.operation, "")}
-	err = r.quota.raise(ctx, quotaObject(r.Namespace, r.operation, r.Name, len(claims.Items)), len(claims.Items))
-	return fmt.Sprintf("no claim beyond the %d there are", len(claims.Items)), err
+	err = r.quota.raise(ctx, quotaObject(r.Namespace, r.operation, r.Name, there+len(lost)), there)
+	text := fmt.Sprintf("no claim beyond the %d there are", there)
+	if len(lost) > 0 {
+		text += " and pvc/" + strings.Join(lost, " pvc/")
+	}
+	return text, err
 }

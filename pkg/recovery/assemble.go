@@ -81,7 +81,11 @@ func (r *run) quotaPlan() quotaPlan {
 	if r.noQuota != "" {
 		return quotaPlan{without: r.noQuota}
 	}
-	return quotaPlan{claims: r.namespaceClaims}
+	q := quotaPlan{claims: r.namespaceClaims}
+	for _, c := range r.lost {
+		q.lost = append(q.lost, "pvc/"+c.String())
+	}
+	return q
 }
 
 // excludedText says what becomes of the volumes that were given up.

@@ -50,6 +50,7 @@ type baseline struct {
 	predicted predicted
 }
 
+// claimIdentity is zero for a claim that the operator is to make.
 type claimIdentity struct {
 	uid, volume string
 }
@@ -181,6 +182,10 @@ func (b baseline) checkClaims(claims []volume.Claim) Check {
 		switch {
 		case !planned:
 			return Check{Name: c.Name, State: CheckFailed, Detail: "claim nobody planned: pvc/" + claim.Name}
+		case want == (claimIdentity{}):
+			if claim.Volume == "" {
+				c.State, c.Detail = CheckPending, "pvc/"+claim.Name+" has no volume yet"
+			}
 		case want.uid != "" && claim.UID != want.uid: // one that was made by the operation had none yet
 			return Check{Name: c.Name, State: CheckFailed, Detail: "pvc/" + claim.Name + " was replaced by another claim"}
 		case claim.Volume != want.volume:
@@ -188,8 +193,12 @@ func (b baseline) checkClaims(claims []volume.Claim) Check {
 				claim.Name, claim.Volume, want.volume)}
 		}
 	}
-	for name := range b.claims {
-		if !seen[name] {
+	for name, want := range b.claims {
+		switch {
+		case seen[name]:
+		case want == (claimIdentity{}):
+			c.State, c.Detail = CheckPending, "the operator has not made pvc/"+name+" yet"
+		default:
 			return Check{Name: c.Name, State: CheckFailed, Detail: "pvc/" + name + " is gone"}
 		}
 	}

@@ -144,8 +144,9 @@ type poolID struct {
 }
 
 type quotaPlan struct {
-	claims  int    // number of claims in the namespace now
-	without string // why the guard is left out; empty when it is not
+	claims  int      // number of claims in the namespace now
+	lost    []string // claims that the operator is to make besides
+	without string   // why the guard is left out; empty when it is not
 }
 
 // buildPlan computes the steps of a restore whose Kafka resource, pools and claims exist.
@@ -297,7 +298,11 @@ func quotaStep(in planInput) Step {
 		return s
 	}
 	s.Does = []string{fmt.Sprintf("create resourcequota/%s: count/persistentvolumeclaims=%d",
-		objectName(in.operation, ""), in.quota.claims)}
+		objectName(in.operation, ""), in.quota.claims+len(in.quota.lost))}
+	if len(in.quota.lost) > 0 {
+		s.Does = append(s.Does, fmt.Sprintf("which leaves room for %s, which the operator makes, empty",
+			strings.Join(in.quota.lost, " ")))
+	}
 	return s
 }
 

@@ -91,6 +91,9 @@ func (r *run) judge(ctx context.Context) error {
 		return err
 	}
 	r.decision = finding.Decide(seen.Findings, r.Accept)
+	if r.lost = lostClaims(seen.Cluster, r.decision.Accepted); seen.Planned {
+		keepNodes(seen.Cluster, r.lost)
+	}
 	for _, l := range r.decision.Unused {
 		r.Report.Warn(fmt.Sprintf("--accept %s lifts nothing: there is no such finding now", l))
 	}

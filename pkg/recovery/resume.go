@@ -324,6 +324,7 @@ func (r *run) decide(ctx context.Context) error {
 	r.base = baselineOf(r.plan.ClusterID, r.before.Volumes, r.excluded)
 	r.base.formatted = formattedAnew(r.before.Volumes, r.decision.Accepted)
 	r.base.predicted = r.predict()
+	r.base.await(r.lost)
 	r.touched = true
 	return r.journalDecision(ctx)
 }

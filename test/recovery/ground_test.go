@@ -136,6 +136,14 @@ func (g *ground) disk(
 	name, folder string, policy corev1.PersistentVolumeReclaimPolicy, claim *corev1.ObjectReference,
 ) {
 	g.t.Helper()
+	if err := g.makeDisk(name, folder, policy, claim); err != nil {
+		g.t.Fatal(err)
+	}
+}
+
+func (g *ground) makeDisk(
+	name, folder string, policy corev1.PersistentVolumeReclaimPolicy, claim *corev1.ObjectReference,
+) error {
 	dir := folder
 	if !filepath.IsAbs(dir) {
 		dir = filepath.Join(g.disks, folder)
@@ -155,9 +163,8 @@ func (g *ground) disk(
 			}},
 		},
 	}
-	if _, err := g.typed.CoreV1().PersistentVolumes().Create(g.t.Context(), pv, metav1.CreateOptions{}); err != nil {
-		g.t.Fatal(err)
-	}
+	_, err := g.typed.CoreV1().PersistentVolumes().Create(g.t.Context(), pv, metav1.CreateOptions{})
+	return err
 }
 
 func size() corev1.ResourceList {
