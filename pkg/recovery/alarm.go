@@ -30,8 +30,13 @@ type Alarmed struct {
 // AlarmError says that what the cluster did while it started is not what was predicted, and that it is to be halted.
 type AlarmError struct{ Alarms []alarm.Alarm }
 
-// Error says what was seen.
-func (e *AlarmError) Error() string { return alarmText(e.Alarms) }
+// Error says what was seen, and where; the alarms themselves say the rest.
+func (e *AlarmError) Error() string {
+	if len(e.Alarms) == 0 {
+		return "alarm"
+	}
+	return fmt.Sprintf("alarm: %s (%s)", e.Alarms[0].Kind, e.Alarms[0].Where())
+}
 
 // HeldBackError says that nothing more was done to the cluster because of alarms, however it looks otherwise.
 type HeldBackError struct{ Alarms []alarm.Alarm }
