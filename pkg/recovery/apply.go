@@ -301,6 +301,11 @@ func (r *run) stepSettle(ctx context.Context) (string, error) {
 		if !errors.Is(err, errIDOverwritten) || try == idTries {
 			return "", err
 		}
+		// The write that overwrote it begins the operator's work anew, in the middle of which the next one would be lost as
+		// well: it has to come when the operator rests.
+		if err := r.sleep(ctx, r.Settle); err != nil {
+			return "", err
+		}
 		if _, err := r.stepClusterID(ctx); err != nil {
 			return "", err
 		}
