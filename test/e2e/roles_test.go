@@ -78,8 +78,12 @@ func TestRestoreWithTheDocumentedRoles(t *testing.T) {
 	s.untouched()
 
 	full := s.as("full", "namespaced-role.yaml", "quota-role.yaml", "volumes-clusterrole.yaml",
-		"operators-clusterrole.yaml")
-	s.says(s.run(0, "restore", "kafka/my-cluster", "--yes", "--kubeconfig", full, "--image", image), s.before.ClusterID)
+		"operators-clusterrole.yaml", "alarm-role.yaml")
+	restored := s.run(0, "restore", "kafka/my-cluster", "--yes", "--kubeconfig", full, "--image", image)
+	s.says(restored, s.before.ClusterID)
+	if said := strings.ToLower(restored.Stdout + restored.Stderr); strings.Contains(said, "not watched") {
+		s.Errorf("what the pods log can be watched with these roles:\n%s", restored)
+	}
 	s.recovered()
 }
 
