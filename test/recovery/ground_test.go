@@ -44,6 +44,8 @@ type ground struct {
 	ns     string
 	disks  string
 	state  string
+	// driver is the CSI driver of the volumes, whose handles are the folders; empty for local ones.
+	driver string
 
 	mu    sync.Mutex
 	warns []string
@@ -54,6 +56,12 @@ var unsafe = regexp.MustCompile(`[^a-z0-9]+`)
 
 // newGround makes the namespace, the volumes and the claims. change may damage the volumes before they are claimed.
 func newGround(t *testing.T, change func(disks string)) *ground {
+	t.Helper()
+	return newGroundOf(t, "", change)
+}
+
+// newGroundOf is newGround with volumes of a CSI driver; an empty one has local volumes.
+func newGroundOf(t *testing.T, driver string, change func(disks string)) *ground {
 	t.Helper()
 	client, err := kube.NewForConfig(config, "", kube.Options{})
 	if err != nil {
@@ -67,7 +75,7 @@ func newGround(t *testing.T, change func(disks string)) *ground {
 	_, _ = rand.Read(tail[:]) // never fails
 	name := strings.Trim(unsafe.ReplaceAllString(strings.ToLower(t.Name()), "-"), "-")
 	g := &ground{
-		t: t, client: client, typed: typed, state: t.TempDir(), disks: unpackVolumes(t),
+		t: t, client: client, typed: typed, state: t.TempDir(), disks: unpackVolumes(t), driver: driver,
 		ns: fmt.Sprintf("%.40s-%x", name, tail),
 	}
 	if change != nil {
@@ -163,6 +171,11 @@ func (g *ground) makeDisk(
 			}},
 		},
 	}
+	if g.driver != "" {
+		pv.Spec.PersistentVolumeSource = corev1.PersistentVolumeSource{
+			CSI: &corev1.CSIPersistentVolumeSource{Driver: g.driver, VolumeHandle: dir},
+		}
+	}
 	_, err := g.typed.CoreV1().PersistentVolumes().Create(g.t.Context(), pv, metav1.CreateOptions{})
 	return err
 }
@@ -201,14 +214,7 @@ func (g *ground) eventually(what string, holds func() bool) {
 // operator starts the double for this namespace, until the test ends.
 func (g *ground) operator(change func(*operator.Options)) {
 	g.t.Helper()
-	opts := operator.Options{
-		Config: config, Namespaces: []string{g.ns}, KafkaImages: map[string]string{"4.2.0": kafkaImage},
-		OperationTimeout: 4 * time.Second, Interval: 2 * time.Second, LockTimeout: time.Second,
-		Nodes: &operator.Simulated{
-			Namespace: g.ns, Client: g.typed, Disks: operator.HostDisks(g.typed, func(p string) string { return p }),
-			BackOff: time.Second, StartDelay: 200 * time.Millisecond,
-		},
-	}
+	opts := g.options()
 	if change != nil {
 		change(&opts)
 	}
@@ -220,6 +226,18 @@ func (g *ground) operator(change func(*operator.Options)) {
 	ended := make(chan struct{})
 	go func() { defer close(ended); _ = o.Run(ctx) }()
 	g.t.Cleanup(func() { cancel(); <-ended })
+}
+
+// options are those of the double in this namespace.
+func (g *ground) options() operator.Options {
+	return operator.Options{
+		Config: config, Namespaces: []string{g.ns}, KafkaImages: map[string]string{"4.2.0": kafkaImage},
+		OperationTimeout: 4 * time.Second, Interval: 2 * time.Second, LockTimeout: time.Second,
+		Nodes: &operator.Simulated{
+			Namespace: g.ns, Client: g.typed, Disks: operator.HostDisks(g.typed, func(p string) string { return p }),
+			BackOff: time.Second, StartDelay: 200 * time.Millisecond,
+		},
+	}
 }
 
 // kafka creates the resource and its pools, as the lost cluster had them.
@@ -332,7 +350,9 @@ func (g *ground) deps() recovery.Deps {
 
 // look collects the real objects and reads the volumes where they lie on this machine.
 func (g *ground) look(ctx context.Context, req recovery.LookRequest) (*recovery.Observation, error) {
-	live, err := scan.Collect(ctx, g.client, req.Namespace)
+	live, err := scan.CollectNamed(ctx, g.client, req.Namespace, scan.Named{
+		Cluster: req.Name, Planned: req.Planned, Held: req.Held,
+	})
 	if err != nil {
 		return nil, err
 	}
