@@ -127,6 +127,9 @@ func TestHoldingIsAskedForAgainWhereNobodyIsAsked(t *testing.T) {
 	if !errors.As(err, &again) || !slices.Equal(again.Flags, []string{"--hold-operator"}) {
 		t.Errorf("want the flag asked for again: %v", err)
 	}
+	if got := l.next(operation); !strings.Contains(got, "deployment strimzi-cluster-operator --replicas=1") {
+		t.Errorf("that the operator is away is told wherever the operation is: %s", got)
+	}
 	// Whoever declines leaves it as it was before all that.
 	deps := l.in(left)
 	deps.Confirm = func(context.Context, *recovery.Plan, []finding.Finding) (bool, error) { return false, nil }
@@ -135,6 +138,19 @@ func TestHoldingIsAskedForAgainWhereNobodyIsAsked(t *testing.T) {
 		t.Fatalf("%v %s", err, refusal(result))
 	}
 	l.wantHeldNoMore()
+	if got := l.next(operation); strings.Contains(got, "--replicas") {
+		t.Errorf("it was given back: %s", got)
+	}
+}
+
+// next is what status and report say can be done with an operation.
+func (l *lost) next(operation string) string {
+	l.t.Helper()
+	rec, err := recovery.Load(l.t.Context(), l.client, l.t.TempDir(), standNamespace, operation)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	return strings.Join(rec.Next(), "\n")
 }
 
 func (l *lost) savedNamespace() *declared.Namespace {

@@ -264,9 +264,9 @@ func (r *run) scaleBackToStop(ctx context.Context) error {
 	return err
 }
 
-// left says that an earlier run's operator is still at zero.
+// left says that an earlier run has not given the operator back.
 func (h *holding) left() string {
-	return fmt.Sprintf("%s is at zero replicas since an earlier run of this operation: go on with it, undo it, or scale "+
+	return fmt.Sprintf("%s was scaled to zero replicas, and by this operation not back: go on with it, undo it, or scale "+
 		"it back: %s", h, h.command())
 }
 

@@ -52,8 +52,17 @@ func (r *Recorded) Announced() bool {
 	})
 }
 
-// Next are the commands that make sense now, for an operation that no run holds.
+// Next are the commands that make sense now, for an operation that no run holds, and what its journal says that it has
+// left elsewhere.
 func (r *Recorded) Next() []string {
+	next := r.commands()
+	if h := r.recordedHold(); h != nil {
+		next = append(next, h.left())
+	}
+	return next
+}
+
+func (r *Recorded) commands() []string {
 	command := func(verb string) string {
 		return fmt.Sprintf("kafkarecover %s %s -n %s", verb, r.Operation, r.Began.Kafka.Namespace)
 	}
