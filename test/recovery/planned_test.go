@@ -142,9 +142,9 @@ func TestWhatCannotBeCreatedIsRefusedEarly(t *testing.T) {
 		"the namespace is gone": {func(r *recovery.Request) { r.Namespace += "-gone" }, []string{
 			"-gone\" does not exist", "make it again as it was",
 		}},
-		"the version is not served": {func(r *recovery.Request) {
-			r.Declared.Kafka.SetAPIVersion(strimzi.Group + "/v1beta2")
-		}, []string{"v1beta2", "this cluster serves [v1]", "convert them"}},
+		"the version is not known": {func(r *recovery.Request) {
+			r.Declared.Kafka.SetAPIVersion(strimzi.Group + "/v1beta1")
+		}, []string{"kafka/" + clusterName, "from v1beta1 to v1", "not convertible"}},
 	} {
 		t.Run(title, func(t *testing.T) {
 			t.Parallel()
