@@ -198,22 +198,15 @@ func (r *run) stopPodSet(ctx context.Context, stop podSetStop) error {
 
 // waitUnused waits until no pod uses the claims, whoever's it is: a writing mount is never beside another.
 func (r *run) waitUnused(ctx context.Context, step StepID, claims []string) error {
-	bound := min(podsGone, r.Timeout)
-	deadline := r.Clock.Now().Add(bound)
-	for {
+	return r.waitWhile(ctx, step, patience{
+		what: "no pod to use the claims", flag: "--timeout", bound: min(podsGone, r.Timeout), every: time.Second,
+	}, func(ctx context.Context) (string, error) {
 		users, err := r.claimUsers(ctx, claims)
 		if err != nil || len(users) == 0 {
-			return err
+			return "", err
 		}
-		seen := "still there: " + podNames(users)
-		r.Report.Waiting(step, seen)
-		if !r.Clock.Now().Before(deadline) {
-			return &kube.TimeoutError{What: "no pod to use the claims", After: bound, Flag: "--timeout", Last: seen}
-		}
-		if err := r.sleep(ctx, time.Second); err != nil {
-			return err
-		}
-	}
+		return "still there: " + podNames(users), nil
+	})
 }
 
 func (r *run) claimUsers(ctx context.Context, claims []string) ([]string, error) {

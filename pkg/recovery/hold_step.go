@@ -140,20 +140,9 @@ func (r *run) scale(
 
 // waitStopped waits until no pod of the operator is left, and requires that nobody scales it back meanwhile.
 func (r *run) waitStopped(ctx context.Context) error {
-	deadline := r.Clock.Now().Add(stopTimeout)
-	for {
-		left, err := r.stillHeld(ctx)
-		if err != nil || left == "" {
-			return err
-		}
-		r.Report.Waiting(StepHoldOperator, left)
-		if !r.Clock.Now().Before(deadline) {
-			return &kube.TimeoutError{What: "the operator's pods to go", After: stopTimeout, Last: left}
-		}
-		if err := r.sleep(ctx, stopEvery); err != nil {
-			return err
-		}
-	}
+	return r.waitWhile(ctx, StepHoldOperator, patience{
+		what: "the operator's pods to go", bound: stopTimeout, every: stopEvery,
+	}, r.stillHeld)
 }
 
 // stillHeld requires that the operator is at zero, and says what is left of it.

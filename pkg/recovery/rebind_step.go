@@ -93,14 +93,16 @@ func stays(pv *unstructured.Unstructured) error {
 
 // waitDetached waits until no volume of the cluster is attached to a machine. Where attachments may not be read,
 // nothing is known of them, and this is said.
-func (r *run) waitDetached(ctx context.Context) (string, error) {
+func (r *run) waitDetached(ctx context.Context) (note string, err error) {
 	volumes := r.held(false)
-	bound := min(podsGone, r.Timeout)
-	deadline := r.Clock.Now().Add(bound)
-	for {
+	note = "no volume is attached"
+	err = r.waitWhile(ctx, StepStopPods, patience{
+		what: "the volumes to be detached", flag: "--timeout", bound: min(podsGone, r.Timeout), every: time.Second,
+	}, func(ctx context.Context) (string, error) {
 		list, err := kube.ListAs[storagev1.VolumeAttachment](ctx, r.Kube, kube.VolumeAttachments(), "", kube.ListOptions{})
 		if kube.IsForbidden(err) {
-			return "attachments may not be read", nil
+			note = "attachments may not be read"
+			return "", nil
 		}
 		if err != nil {
 			return "", fmt.Errorf("look for attachments: %w", err)
@@ -112,17 +114,11 @@ func (r *run) waitDetached(ctx context.Context) (string, error) {
 			}
 		}
 		if len(attached) == 0 {
-			return "no volume is attached", nil
+			return "", nil
 		}
-		seen := "still attached: " + strings.Join(attached, ", ")
-		r.Report.Waiting(StepStopPods, seen)
-		if !r.Clock.Now().Before(deadline) {
-			return "", &kube.TimeoutError{What: "the volumes to be detached", After: bound, Flag: "--timeout", Last: seen}
-		}
-		if err := r.sleep(ctx, time.Second); err != nil {
-			return "", err
-		}
-	}
+		return "still attached: " + strings.Join(attached, ", "), nil
+	})
+	return note, err
 }
 
 // stepLetGo reads everything once more, now that nothing writes, and lets the claims go that hold other volumes.

@@ -235,20 +235,9 @@ func (r *run) stepSnapshot(ctx context.Context) (string, error) {
 var errOtherClaim = errors.New("one of that name is there, of another claim")
 
 func (r *run) waitSnapshots(ctx context.Context) error {
-	deadline := r.Clock.Now().Add(r.Timeout)
-	for {
-		text, err := r.snapshotsWaitedFor(ctx)
-		if err != nil || text == "" {
-			return err
-		}
-		r.Report.Waiting(StepSnapshot, text)
-		if !r.Clock.Now().Before(deadline) {
-			return &kube.TimeoutError{What: "the snapshots to be ready", After: r.Timeout, Flag: "--timeout", Last: text}
-		}
-		if err := r.sleep(ctx, snapshotEvery); err != nil {
-			return err
-		}
-	}
+	return r.waitWhile(ctx, StepSnapshot, patience{
+		what: "the snapshots to be ready", flag: "--timeout", bound: r.Timeout, every: snapshotEvery,
+	}, r.snapshotsWaitedFor)
 }
 
 // snapshotsWaitedFor says which snapshots are not ready, with what their driver says; it is empty when all are. The

@@ -216,22 +216,17 @@ func (r *run) halt(ctx context.Context) (deleted int, err error) {
 
 // waitHalted deletes what the last reconcile has made and waits for the pods.
 func (r *run) waitHalted(ctx context.Context, step StepID) (deleted int, err error) {
-	deadline := r.Clock.Now().Add(r.Timeout)
-	for {
+	err = r.waitWhile(ctx, step, patience{
+		what: "the pods to go", flag: "--timeout", bound: r.Timeout, every: haltEvery,
+	}, func(ctx context.Context) (string, error) {
 		n, left, err := r.deletePodSets(ctx, step)
 		deleted += n
 		if err != nil || left == 0 {
-			return deleted, err
+			return "", err
 		}
-		text := fmt.Sprintf("%d Kafka pods and pod sets are left", left)
-		r.Report.Waiting(step, text)
-		if !r.Clock.Now().Before(deadline) {
-			return deleted, &kube.TimeoutError{What: "the pods to go", After: r.Timeout, Last: text, Flag: "--timeout"}
-		}
-		if err := r.sleep(ctx, haltEvery); err != nil {
-			return deleted, err
-		}
-	}
+		return fmt.Sprintf("%d Kafka pods and pod sets are left", left), nil
+	})
+	return deleted, err
 }
 
 // deletePodSets deletes the cluster's pod sets and counts the sets and pods that are there.
