@@ -26,9 +26,10 @@ func (h *HeldOperator) subject() string { return "operator/" + h.Namespace + "/"
 const (
 	gitopsActive          = "gitops-active"
 	operatorScaledByOther = "operator-scaled-by-other"
-	// olmVersion is what the Operator Lifecycle Manager makes Deployments from.
-	olmVersion = "ClusterServiceVersion"
 )
+
+// ClusterServiceVersion is the kind from which the Operator Lifecycle Manager makes Deployments.
+const ClusterServiceVersion = "ClusterServiceVersion"
 
 // heldRules judge an operator before it is scaled to zero.
 func heldRules() []entry {
@@ -70,7 +71,7 @@ func judgeScaledByOther(s *scene) []found {
 	var evidence, remedies []string
 	for _, o := range h.Owners {
 		evidence = append(evidence, fmt.Sprintf("%s: controlled by %s %s", h.subject(), o.Kind, quoted(o.Name)))
-		if o.Kind != olmVersion {
+		if o.Kind != ClusterServiceVersion {
 			remedies = append(remedies, fmt.Sprintf("stop %s %s from scaling it, then accept it", o.Kind, quoted(o.Name)))
 			continue
 		}

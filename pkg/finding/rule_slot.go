@@ -234,9 +234,7 @@ func judgeMetadataMoved(s *scene) []found {
 func judgeStorageType(s *scene) []found {
 	return s.eachVolume(func(v *vol) []found {
 		p := s.pool(v)
-		if p == nil || slices.ContainsFunc(p.Storage.Volumes, func(sv strimzi.StorageVolume) bool {
-			return sameID(sv.ID, v.Slot.VolumeID)
-		}) {
+		if p == nil || p.Storage.Volume(v.Slot.VolumeID) != nil {
 			return nil
 		}
 		return []found{{

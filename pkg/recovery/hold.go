@@ -132,7 +132,7 @@ func (r *run) judgeHold(ctx context.Context) (done bool, err error) {
 	}
 	held := finding.HeldOperator{Meta: strimzi.ParseMeta(u.Object)}
 	for _, owner := range object.Maps(u.Object, "metadata", "ownerReferences") {
-		if kind := object.String(owner, "kind"); kind == olmVersion || object.Bool(owner, "controller") {
+		if kind := object.String(owner, "kind"); kind == finding.ClusterServiceVersion || object.Bool(owner, "controller") {
 			held.Owners = append(held.Owners, finding.Controller{Kind: kind, Name: object.String(owner, "name")})
 		}
 	}
@@ -154,7 +154,6 @@ func (r *run) judgeHold(ctx context.Context) (done bool, err error) {
 const (
 	holdFlag = "--hold-operator"
 	// What the Operator Lifecycle Manager leaves on the Deployments it makes.
-	olmVersion   = "ClusterServiceVersion"
 	olmOwner     = "olm.owner"
 	olmOwnerKind = "olm.owner.kind"
 )
