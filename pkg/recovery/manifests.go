@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/kafkarecover/kafkarecover/pkg/declared"
 	"github.com/kafkarecover/kafkarecover/pkg/strimzi"
@@ -30,22 +29,18 @@ func (r *run) tryManifests(ctx context.Context) error {
 	if r.recorded != nil || r.namespaceMissing || r.DryRun == DryRunClient {
 		return nil
 	}
-	d, version := r.Declared, r.before.Cluster.Version()
-	users, _ := d.UsersBySecret()
+	d := r.Declared
+	kafka := []*unstructured.Unstructured{annotated(d.Kafka, strimzi.PauseAnnotation, "true")}
 	var errs []error
-	for _, kind := range []struct {
-		gvr     schema.GroupVersionResource
-		objects []*unstructured.Unstructured
-	}{
-		{r.pause.gvr, []*unstructured.Unstructured{annotated(d.Kafka, strimzi.PauseAnnotation, "true")}},
-		{strimzi.NodePoolGVR(version), d.Pools}, {strimzi.TopicGVR(version), d.Topics}, {strimzi.UserGVR(version), users},
-	} {
+	for _, kind := range append(r.declaredKinds(), declaredKind{r.pause.gvr, kafka}) {
 		for _, o := range kind.objects {
-			if r.standing[declared.Ref(o)] {
+			notMade := r.standing[declared.Ref(o)] || o.GetKind() == strimzi.UserKind && d.Secret(o.GetName()) == nil
+			if notMade {
 				continue
 			}
 			if _, err := r.Kube.Create(ctx, kind.gvr, o, true); err != nil {
-				errs = append(errs, fmt.Errorf("try %s on the API server, before anything is changed: %w", declared.Ref(o), err))
+				errs = append(errs, fmt.Errorf("try %s on the API server, before anything is changed: %w; mend its manifest, "+
+					"then run this again", declared.Ref(o), err))
 			}
 		}
 	}

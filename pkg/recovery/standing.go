@@ -23,14 +23,7 @@ const StepSecrets StepID = "secrets"
 // has judged one, and the operator would act on the other.
 func (r *run) findStanding(ctx context.Context) error {
 	r.standing = map[string]bool{}
-	version := r.before.Cluster.Version()
-	for _, kind := range []struct {
-		gvr     schema.GroupVersionResource
-		objects []*unstructured.Unstructured
-	}{
-		{strimzi.NodePoolGVR(version), r.Declared.Pools}, {strimzi.TopicGVR(version), r.Declared.Topics},
-		{strimzi.UserGVR(version), r.Declared.Users},
-	} {
+	for _, kind := range r.declaredKinds() {
 		list, err := r.Kube.List(ctx, kind.gvr, r.Namespace, kube.ListOptions{})
 		if kube.IsForbidden(err) { // the review of permissions says so
 			return nil
@@ -45,6 +38,21 @@ func (r *run) findStanding(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// declaredKind is the declared resources of one kind.
+type declaredKind struct {
+	gvr     schema.GroupVersionResource
+	objects []*unstructured.Unstructured
+}
+
+// declaredKinds are the kinds that may be there without their Kafka resource.
+func (r *run) declaredKinds() []declaredKind {
+	version := r.before.Cluster.Version()
+	return []declaredKind{
+		{strimzi.NodePoolGVR(version), r.Declared.Pools}, {strimzi.TopicGVR(version), r.Declared.Topics},
+		{strimzi.UserGVR(version), r.Declared.Users},
+	}
 }
 
 // stands notes a resource that is there, unless an earlier run of this operation made it.
