@@ -22,10 +22,11 @@ type Options struct {
 	Resync bool
 	// FramesOnly leaves out the CRC: for finding offsets and sizes quickly where the content is checked elsewhere.
 	FramesOnly bool
-	// Buffer, when set, gives a Reader over a stream memory for at least that many bytes each time it reads on, which
-	// is never more than Limits.BatchBytes or a few hundred KiB. The memory of before is left as it is, so that the
-	// batches in it stay valid until Buffer gives it out again. Without it the Reader has one buffer of its own.
-	Buffer func(least int) []byte
+	// Buffer, when set, gives a Reader over a stream memory each time it reads on, of as many bytes as it wants: a few
+	// hundred KiB, or what the next batch claims to take. Where it gives less the Reader grows memory of its own with
+	// what was really read. The memory of before is left as it is, so that the batches in it stay valid until Buffer
+	// gives it out again. Without it the Reader has one buffer of its own.
+	Buffer func(wanted int) []byte
 }
 
 // Gap is a stretch of a file that Resync skipped.
@@ -146,8 +147,8 @@ func (r *Reader) window(n int) []byte {
 	return r.buf[r.off:min(len(r.buf), r.off+n)]
 }
 
-// fill reads until n bytes are in memory, and little more than that, for what is read too much is copied. A buffer of
-// its own grows with what was really read, never by what a length claims.
+// fill reads until n bytes are in memory, and little more than that, for what is read too much is copied. The buffer
+// grows with what was really read, never by what a length claims.
 func (r *Reader) fill(n int) {
 	enough := max(n, bufferSize)
 	rest := r.buf[r.off:]

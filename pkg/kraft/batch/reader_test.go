@@ -357,3 +357,21 @@ func TestBatchesStayInLentMemory(t *testing.T) {
 		t.Errorf("memory of %d bytes was asked for, the largest batch has less than %d", asked, largest)
 	}
 }
+
+// TestLentMemoryMayBeLess gives less than a batch takes: the Reader then has to grow memory of its own.
+func TestLentMemoryMayBeLess(t *testing.T) {
+	t.Parallel()
+	data := logOf(t, 3, 1<<20)
+	given := 0
+	r := batch.NewStreamReader(bytes.NewReader(data), int64(len(data)), batch.Options{Buffer: func(int) []byte {
+		given++
+		return make([]byte, 1000)
+	}})
+	var again []byte
+	for r.Next() {
+		again = append(again, r.Batch().Bytes()...)
+	}
+	if r.Err() != nil || given == 0 || !bytes.Equal(again, data) {
+		t.Errorf("read %d of %d bytes, %d times memory, %v", len(again), len(data), given, r.Err())
+	}
+}

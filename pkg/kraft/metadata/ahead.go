@@ -12,6 +12,9 @@ import (
 const (
 	aheadPieces = 2
 	aheadLeast  = 1 << 20
+	// aheadMost bounds the memory that a piece is given for what a batch only claims to take; Kafka's own batches have
+	// 8 MiB at most (KafkaRaftClient.MAX_BATCH_SIZE_BYTES).
+	aheadMost = 16 << 20
 )
 
 // aheadReader reads and checks batches in a goroutine while those before are applied. It is used as batch.Reader is;
@@ -71,7 +74,7 @@ func (a *aheadReader) read() {
 }
 
 // buffer hands over the batches read so far and gives memory for those to come.
-func (a *aheadReader) buffer(least int) []byte {
+func (a *aheadReader) buffer(wanted int) []byte {
 	if len(a.filling.batches) > 0 {
 		a.full <- a.filling
 		select {
@@ -80,8 +83,8 @@ func (a *aheadReader) buffer(least int) []byte {
 			a.filling = &aheadBatches{}
 		}
 	}
-	if cap(a.filling.memory) < least {
-		a.filling.memory = make([]byte, least+least/16) // large batches are about as large as each other
+	if wanted = min(wanted, aheadMost); cap(a.filling.memory) < wanted {
+		a.filling.memory = make([]byte, wanted+wanted/16) // large batches are about as large as each other
 	}
 	return a.filling.memory
 }
