@@ -78,10 +78,7 @@ func operatorText(o strimzi.Operator) string {
 
 // quotaPlan says whether the guard can be raised.
 func (r *run) quotaPlan() quotaPlan {
-	if r.noQuota != "" {
-		return quotaPlan{without: r.noQuota}
-	}
-	q := quotaPlan{claims: r.namespaceClaims}
+	q := quotaPlan{claims: r.namespaceClaims, without: r.noQuota}
 	for _, c := range r.lost {
 		q.lost = append(q.lost, "pvc/"+c.String())
 	}

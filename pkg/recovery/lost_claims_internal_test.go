@@ -3,6 +3,7 @@ package recovery
 import (
 	"encoding/json"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/kafkarecover/kafkarecover/pkg/finding"
@@ -96,5 +97,25 @@ func TestPoolsThatAreCreatedKeepTheNodesOfLostVolumes(t *testing.T) {
 	keepNodes(c, lost)
 	if got := c.Pools[0].Status.NodeIDs; !slices.Equal(got, []int32{1, 4}) {
 		t.Errorf("got %v", got)
+	}
+}
+
+// TestThePlanSaysWhichClaimsTheOperatorMakes holds with and without the guard on claims.
+func TestThePlanSaysWhichClaimsTheOperatorMakes(t *testing.T) {
+	t.Parallel()
+	r := &run{lost: lostClaims(twoBrokers(), []finding.Finding{{Rule: "slot-missing", Subject: "pvc/" + lostClaim}})}
+	for _, without := range []string{"", "left out: you may not create it"} {
+		r.noQuota, r.namespaceClaims = without, 1
+		in := planInput{quota: r.quotaPlan()}
+		if does := strings.Join(unpauseStep(in).Does, "\n"); !strings.Contains(does, "pvc/"+lostClaim+", empty") {
+			t.Errorf("guard %q: un-pausing does not say it: %s", without, does)
+		}
+		guard := quotaStep(in)
+		if raised := strings.Contains(strings.Join(guard.Does, "\n"), "=2"); raised != (without == "") || guard.Note != without {
+			t.Errorf("guard %q: got %+v", without, guard)
+		}
+	}
+	if does := unpauseStep(planInput{}).Does; len(does) != 1 {
+		t.Errorf("nothing is lost, got %q", does)
 	}
 }

@@ -300,14 +300,13 @@ func quotaStep(in planInput) Step {
 	s.Does = []string{fmt.Sprintf("create resourcequota/%s: count/persistentvolumeclaims=%d",
 		objectName(in.operation, ""), in.quota.claims+len(in.quota.lost))}
 	if len(in.quota.lost) > 0 {
-		s.Does = append(s.Does, fmt.Sprintf("which leaves room for %s, which the operator makes, empty",
-			strings.Join(in.quota.lost, " ")))
+		s.Does = append(s.Does, "which leaves room for "+strings.Join(in.quota.lost, " "))
 	}
 	return s
 }
 
 func unpauseStep(in planInput) Step {
-	return Step{
+	s := Step{
 		ID: StepUnpause, Title: "un-pause reconciliation: the point of no return", NoReturn: true,
 		Does: []string{"remove strimzi.io/pause-reconciliation from kafka/" + in.cluster +
 			", only if it is still the version just read"},
@@ -315,6 +314,10 @@ func unpauseStep(in planInput) Step {
 		Check:   "the API server accepted exactly that version",
 		Risk:    "Kafka starts on the volumes; from here on a run can be stopped but not undone",
 	}
+	if len(in.quota.lost) > 0 { // whether there is a quota that leaves room for them or not
+		s.Does = append(s.Does, "have the operator make "+strings.Join(in.quota.lost, " ")+", empty, as was accepted")
+	}
+	return s
 }
 
 func restartPodsStep(in planInput) Step {
