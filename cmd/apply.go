@@ -49,6 +49,7 @@ kafkarecover apply kafka/my-cluster -n kafka -f plan.yaml --yes`,
 	o.restore.addRepeatedFlags(cmd)
 	o.restore.reading.addFlags(cmd)
 	o.restore.alarm.addFlag(cmd)
+	o.restore.addHandoverFlag(cmd)
 	addOutputFlag(cmd, format)
 	return exits(cmd, exitcode.Refused, exitcode.NotFound, exitcode.Incomplete)
 }
@@ -105,9 +106,12 @@ func (o *applyOptions) Run(ctx context.Context) (any, error) {
 	if given.Redeclared, err = o.restore.redeclared(client.Namespace()); err != nil {
 		return nil, err
 	}
-	tell := newRestoreReporter(f, client)
+	tell, deps, err := o.restore.begin(client)
+	if err != nil {
+		return nil, err
+	}
 	defer tell.end()
-	result, err := recovery.Apply(ctx, plan, given, o.restore.deps(client, tell))
+	result, err := recovery.Apply(ctx, plan, given, deps)
 	if result == nil {
 		return nil, operationError(err)
 	}

@@ -10,6 +10,7 @@ import (
 	"k8s.io/utils/clock"
 
 	"github.com/kafkarecover/kafkarecover/pkg/exitcode"
+	"github.com/kafkarecover/kafkarecover/pkg/handover"
 	"github.com/kafkarecover/kafkarecover/pkg/kube"
 	"github.com/kafkarecover/kafkarecover/pkg/recovery"
 )
@@ -55,12 +56,30 @@ func (o *operationOptions) target(client *kube.Client) recovery.Target {
 	return recovery.Target{Namespace: client.Namespace(), Operation: o.operation, TakeOver: o.takeOver}
 }
 
-// deps are what every verb of the recovery works with.
-func (o *restoreOptions) deps(client *kube.Client, tell recovery.Reporter) recovery.Deps {
-	return recovery.Deps{
+// begin makes what every verb of the recovery works with. The reporter is to be ended.
+func (o *restoreOptions) begin(client *kube.Client) (*restoreReporter, recovery.Deps, error) {
+	tell := newRestoreReporter(o.factory, client)
+	deps := recovery.Deps{
 		Kube: client, Clock: clock.RealClock{}, Random: rand.Reader, StateDir: stateFolder(o.factory.Getenv),
 		Look: o.looker(client), Rename: o.renamer(client), Confirm: o.confirm, OnAlarm: o.onAlarm, Report: tell,
 	}
+	if o.handover == "" {
+		return tell, deps, nil
+	}
+	book, err := handover.Open(client, o.handover, tell.handedOver)
+	if err != nil {
+		return nil, deps, exitcode.With(exitcode.Usage, fmt.Errorf("--handover: %w", err))
+	}
+	client.DelegateTo(book)
+	tell.book, deps.HandOver = book, book
+	return tell, deps, nil
+}
+
+// addHandoverFlag adds what has somebody else do what the user may not.
+func (o *restoreOptions) addHandoverFlag(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&o.handover, "handover", "",
+		"Where you may not do something yourself, write the exact commands to `FILE`, for somebody who may, wait for what "+
+			"they do, and go on")
 }
 
 // operationError gives an error of going on with an operation its exit code.

@@ -36,6 +36,7 @@ func newPlanCmd(f *Factory) *cobra.Command {
 	}
 	o.addRequestFlags(cmd)
 	o.reading.addFlags(cmd)
+	o.addHandoverFlag(cmd)
 	addOutputFlag(cmd, format)
 	return exits(cmd, exitcode.Refused, exitcode.NotFound, exitcode.Incomplete)
 }
@@ -54,9 +55,12 @@ func (o *planOptions) Run(ctx context.Context) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	tell := newRestoreReporter(o.factory, client)
+	tell, deps, err := o.begin(client)
+	if err != nil {
+		return nil, err
+	}
 	defer tell.end()
-	plan, result, err := recovery.MakePlan(ctx, o.request(client.Namespace(), declaration, volumes), o.deps(client, tell))
+	plan, result, err := recovery.MakePlan(ctx, o.request(client.Namespace(), declaration, volumes), deps)
 	if plan != nil && err == nil {
 		return plan, nil
 	}

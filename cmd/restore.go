@@ -66,6 +66,7 @@ type restoreOptions struct {
 	volumes         volumesFlags
 	namespaceFile   string
 	alarm           alarmFlag
+	handover        string
 
 	name    string
 	accepts []finding.Lift
@@ -109,6 +110,7 @@ func (o *restoreOptions) addFlags(cmd *cobra.Command) {
 		"write")
 	completeFlag(cmd, "dry-run", o.dryRun.allowed...)
 	o.alarm.addFlag(cmd)
+	o.addHandoverFlag(cmd)
 }
 
 // addRequestFlags adds what says what to restore and how.
@@ -239,9 +241,12 @@ func (o *restoreOptions) Run(ctx context.Context) (any, error) {
 	if request.NamespaceManifest, err = o.namespaceManifest(ctx, client.Namespace()); err != nil {
 		return nil, err
 	}
-	tell := newRestoreReporter(o.factory, client)
+	tell, deps, err := o.begin(client)
+	if err != nil {
+		return nil, err
+	}
 	defer tell.end()
-	result, err := recovery.Restore(ctx, request, o.deps(client, tell))
+	result, err := recovery.Restore(ctx, request, deps)
 	return result, restoreError(result, err)
 }
 

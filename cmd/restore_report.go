@@ -3,6 +3,7 @@ package cmd
 import (
 	"sync"
 
+	"github.com/kafkarecover/kafkarecover/pkg/handover"
 	"github.com/kafkarecover/kafkarecover/pkg/kube"
 	"github.com/kafkarecover/kafkarecover/pkg/progress"
 	"github.com/kafkarecover/kafkarecover/pkg/recovery"
@@ -17,6 +18,8 @@ type restoreReporter struct {
 	mu    sync.Mutex
 	steps map[recovery.StepID]*progress.Step
 	gone  func()
+	// book is what was handed over; nil where nothing is.
+	book *handover.Book
 }
 
 // newRestoreReporter tells of a run in the client's namespace; end it when the run has ended.
@@ -30,8 +33,16 @@ func (r *restoreReporter) Begin(operation, folder string) {
 	r.progress.Infof("operation %s, journal in %s", operation, folder)
 }
 
-// end takes the operation off the list of what an abrupt end leaves behind.
+// handedOver tells what somebody else is to do, or has done.
+func (r *restoreReporter) handedOver(text string) { r.progress.Infof("%s", text) }
+
+// end takes the operation off the list of what an abrupt end leaves behind, and what was handed over off its file.
 func (r *restoreReporter) end() {
+	if r.book != nil {
+		if err := r.book.Close(); err != nil {
+			r.Warn(err.Error())
+		}
+	}
 	if r.gone != nil {
 		r.gone()
 	}

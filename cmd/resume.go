@@ -47,6 +47,7 @@ func newResumeCmd(f *Factory) *cobra.Command {
 		"its plan was confirmed")
 	o.restore.reading.addFlags(cmd)
 	o.restore.alarm.addFlag(cmd)
+	o.restore.addHandoverFlag(cmd)
 	addOutputFlag(cmd, format)
 	return exits(cmd, exitcode.Refused, exitcode.NotFound, exitcode.Incomplete)
 }
@@ -113,9 +114,12 @@ func (o *resumeOptions) Run(ctx context.Context) (any, error) {
 			return nil, err
 		}
 	}
-	tell := newRestoreReporter(f, client)
+	tell, deps, err := o.restore.begin(client)
+	if err != nil {
+		return nil, err
+	}
 	defer tell.end()
-	result, err := recovery.Resume(ctx, o.target(client), given, o.restore.deps(client, tell))
+	result, err := recovery.Resume(ctx, o.target(client), given, deps)
 	if result == nil {
 		return nil, operationError(err)
 	}

@@ -39,6 +39,7 @@ func newStopCmd(f *Factory) *cobra.Command {
 		RunE:              f.do(o, format),
 	}
 	o.operationOptions.addFlags(cmd)
+	o.restore.addHandoverFlag(cmd)
 	cmd.Flags().DurationVar(&o.timeout, "timeout", defaultStopTimeout, "How long pods may take to go")
 	addOutputFlag(cmd, format)
 	return exits(cmd, exitcode.Refused, exitcode.NotFound, exitcode.Incomplete)
@@ -62,11 +63,14 @@ func (o *stopOptions) Run(ctx context.Context) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	tell := newRestoreReporter(f, client)
+	tell, deps, err := o.restore.begin(client)
+	if err != nil {
+		return nil, err
+	}
 	defer tell.end()
 	target := o.target(client)
 	target.Timeout = o.timeout
-	result, err := recovery.Stop(ctx, target, o.restore.deps(client, tell))
+	result, err := recovery.Stop(ctx, target, deps)
 	if result == nil {
 		return nil, operationError(err)
 	}

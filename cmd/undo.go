@@ -37,6 +37,7 @@ func newUndoCmd(f *Factory) *cobra.Command {
 		RunE:              f.do(o, format),
 	}
 	o.operationOptions.addFlags(cmd)
+	o.restore.addHandoverFlag(cmd)
 	addOutputFlag(cmd, format)
 	return exits(cmd, exitcode.Refused, exitcode.NotFound, exitcode.Incomplete)
 }
@@ -54,9 +55,12 @@ func (o *undoOptions) Run(ctx context.Context) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	tell := newRestoreReporter(f, client)
+	tell, deps, err := o.restore.begin(client)
+	if err != nil {
+		return nil, err
+	}
 	defer tell.end()
-	result, err := recovery.Undo(ctx, o.target(client), o.restore.deps(client, tell))
+	result, err := recovery.Undo(ctx, o.target(client), deps)
 	if result == nil {
 		return nil, operationError(err)
 	}

@@ -74,6 +74,8 @@ type Client struct {
 	raw     rest.Interface
 
 	reached atomic.Bool
+	// delegate has writes made by somebody else; nil where all are made by the client.
+	delegate Delegate
 
 	mu     sync.Mutex
 	served map[string][]string

@@ -166,6 +166,10 @@ func (c *Client) Create(
 	ctx context.Context, gvr schema.GroupVersionResource, obj *unstructured.Unstructured, dryRun bool,
 ) (*unstructured.Unstructured, error) {
 	ns := obj.GetNamespace()
+	w := Write{Verb: "create", Resource: gvr, Namespace: ns, Name: obj.GetName(), Object: obj}
+	if u, done, err := c.delegated(ctx, &w, dryRun); done {
+		return u, err
+	}
 	// Strict: a field that the server does not know would be dropped without a word, with what it was to say.
 	opts := metav1.CreateOptions{DryRun: dryRunAll(dryRun), FieldValidation: metav1.FieldValidationStrict}
 	u, err := c.in(gvr, ns).Create(ctx, obj, opts)
@@ -197,6 +201,13 @@ func (c *Client) Patch(
 		at.Err = err
 		return nil, &at
 	}
+	w := Write{
+		Verb: at.Verb, Resource: gvr, Subresource: p.Subresource, Namespace: ns, Name: name, Type: p.Type, Body: body,
+		UID: p.UID, ResourceVersion: p.ResourceVersion, FieldManager: p.FieldManager,
+	}
+	if u, done, err := c.delegated(ctx, &w, p.DryRun); done {
+		return u, err
+	}
 	var sub []string
 	if p.Subresource != "" {
 		sub = append(sub, p.Subresource)
@@ -221,6 +232,12 @@ func (c *Client) Patch(
 func (c *Client) Delete(
 	ctx context.Context, gvr schema.GroupVersionResource, ns, name string, opts DeleteOptions,
 ) error {
+	w := Write{
+		Verb: "delete", Resource: gvr, Namespace: ns, Name: name, UID: opts.UID, ResourceVersion: opts.ResourceVersion,
+	}
+	if _, done, err := c.delegated(ctx, &w, opts.DryRun); done {
+		return err
+	}
 	propagation := metav1.DeletePropagationBackground
 	if opts.Orphan {
 		propagation = metav1.DeletePropagationOrphan

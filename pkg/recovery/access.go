@@ -240,8 +240,11 @@ func (r *run) reviewAccess(ctx context.Context) error {
 // require asks the API server for permissions. What is missing is listed with the Role that grants it.
 func (r *run) require(ctx context.Context, needed []kube.Access) error {
 	missing, err := r.Kube.Review(ctx, needed)
-	if err != nil || len(missing) == 0 {
+	if err != nil {
 		return err
+	}
+	if missing = r.handOver(missing); len(missing) == 0 {
+		return nil
 	}
 	roles, err := kube.Roles(accessName(r.Namespace), missing)
 	if err != nil {
@@ -261,7 +264,7 @@ func (r *run) reviewQuota(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if len(missing) > 0 {
+	if missing = r.handOver(missing); len(missing) > 0 {
 		r.noQuota = fmt.Sprintf("left out: you may not %s; an unplanned claim will be seen only after it is made", missing[0])
 	}
 	return nil

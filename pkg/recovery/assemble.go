@@ -24,7 +24,7 @@ func (r *run) makePlan(retained retainOutcome) error {
 		retained: r.DryRun == DryRunNone, volumesForbidden: r.before.VolumesForbidden,
 		statusID: cluster.Kafka.Status.ClusterID, paused: cluster.Kafka.PauseAnnotated,
 		made: r.planMade(), create: r.createPlan(), settle: r.Settle, pauseTimeout: r.pause.timeout, wait: r.Wait,
-		quota: r.quotaPlan(), watchRisk: r.watchRisk(),
+		quota: r.quotaPlan(), watchRisk: r.watchRisk(), handedOver: r.handedOver,
 		controllers: controllerClaims(r.before.Volumes, r.excluded),
 	}
 	for i := range r.before.Volumes {

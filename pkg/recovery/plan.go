@@ -90,7 +90,9 @@ type Plan struct {
 	Displaced []Displaced `json:"displaced,omitempty"`
 	// Snapshots are taken before anything starts, and kept.
 	Snapshots []PlannedSnapshot `json:"snapshots,omitempty"`
-	Steps     []Step            `json:"steps"`
+	// HandedOver is what somebody else does, because the user may not, as `kubectl auth can-i` takes it.
+	HandedOver []string `json:"handedOver,omitempty"`
+	Steps      []Step   `json:"steps"`
 }
 
 // step returns the plan's step of that ID, or nil.
@@ -127,6 +129,7 @@ type planInput struct {
 	quota                      quotaPlan
 	settle, pauseTimeout       time.Duration
 	wait                       bool
+	handedOver                 []string    // permissions that somebody else has
 	made                       []Step      // what was made before anything was read
 	create                     *createPlan // what is missing; nil where everything is there
 	rebind                     *rebindPlan // claims that are bound to other volumes; nil where none is
@@ -155,7 +158,7 @@ func buildPlan(in planInput) Plan {
 		Operation: in.operation, Context: in.context, Server: in.server, Namespace: in.namespace, Cluster: in.cluster,
 		KafkaUID: in.uid, ClusterID: in.id, ClusterIDFrom: in.idFrom, Claims: in.claims, Excluded: in.excluded,
 		Accepted: in.accepted, SetAside: in.asides, Displaced: in.rebind.displacement(),
-		Snapshots: in.snapshots,
+		Snapshots: in.snapshots, HandedOver: in.handedOver,
 	}
 	p.Steps = append(in.made, retainStep(in), readStep(in), lockStep(in))
 	p.Steps = append(p.Steps, createSteps(in)...)

@@ -12,6 +12,7 @@ import (
 	"github.com/kafkarecover/kafkarecover/pkg/binding"
 	"github.com/kafkarecover/kafkarecover/pkg/declared"
 	"github.com/kafkarecover/kafkarecover/pkg/finding"
+	"github.com/kafkarecover/kafkarecover/pkg/handover"
 	"github.com/kafkarecover/kafkarecover/pkg/kube"
 	"github.com/kafkarecover/kafkarecover/pkg/placement"
 	"github.com/kafkarecover/kafkarecover/pkg/redeclared"
@@ -142,6 +143,9 @@ type Deps struct {
 	// OnAlarm decides what is done about alarms that are not grave; nil holds. Its context ends where a grave one makes
 	// the question needless.
 	OnAlarm func(ctx context.Context, alarms []alarm.Alarm) (AlarmAction, error)
+	// HandOver has what the user may not do himself done by somebody who may; nil where it is then not done. The client
+	// delegates to it.
+	HandOver *handover.Book
 	// Report receives what happens, as it happens.
 	Report Reporter
 }

@@ -88,6 +88,8 @@ type run struct {
 	saved *SavedPlan
 	// snapshotClasses are those there are, where snapshots are asked for.
 	snapshotClasses []volume.SnapshotClass
+	// handedOver are the permissions that somebody else has for this run.
+	handedOver []string
 	// away is the operator that is kept at zero replicas while resources are made; nil where none is.
 	away *holding
 }
@@ -287,7 +289,7 @@ func (r *run) hold(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r.lock, r.write.lock = lock, lock
+	r.holds(lock)
 	return r.write.journal.SetMirror(ctx, r.mirror)
 }
 

@@ -2,11 +2,13 @@ package recovery
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/kafkarecover/kafkarecover/pkg/alarm"
 	"github.com/kafkarecover/kafkarecover/pkg/exitcode"
 	"github.com/kafkarecover/kafkarecover/pkg/finding"
+	"github.com/kafkarecover/kafkarecover/pkg/handover"
 	"github.com/kafkarecover/kafkarecover/pkg/kube"
 	"github.com/kafkarecover/kafkarecover/pkg/output"
 )
@@ -80,8 +82,11 @@ func (e *AccessError) Error() string {
 	for _, a := range e.Missing {
 		lines = append(lines, a.String())
 	}
-	return fmt.Sprintf("check permissions: you may not %s; the roles that grant it:\n%s",
-		strings.Join(lines, "; nor "), e.Roles)
+	text := fmt.Sprintf("check permissions: you may not %s", strings.Join(lines, "; nor "))
+	if !slices.ContainsFunc(e.Missing, func(a kube.Access) bool { return !handover.Handable(a) }) {
+		text += "; --handover FILE has somebody who may do it"
+	}
+	return text + "; the roles that grant it:\n" + e.Roles
 }
 
 // NotFoundError says that there is no such Kafka resource.

@@ -194,7 +194,7 @@ func (r *run) continueJournal(ctx context.Context, phase Phase, takeOver string,
 	if err != nil {
 		return err
 	}
-	r.lock, r.write.lock = lock, lock
+	r.holds(lock)
 	rec, err := Load(ctx, r.Kube, r.StateDir, r.Namespace, r.operation)
 	if err != nil {
 		return errors.Join(err, lock.release(ctx))

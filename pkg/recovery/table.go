@@ -123,6 +123,9 @@ func (p *Plan) Table(wide bool) output.Document {
 	for i := range p.Displaced {
 		add("displaced", p.Displaced[i].String())
 	}
+	for _, h := range p.HandedOver {
+		add("handed over", h)
+	}
 	steps := output.Section{Title: "Steps"}
 	for i := range p.Steps {
 		steps.Lines = append(steps.Lines, p.Steps[i].lines(i+1, wide)...)

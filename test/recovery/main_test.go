@@ -24,7 +24,11 @@ import (
 // sandboxID is this suite's own, so that it runs beside the others.
 const sandboxID = 41
 
-var config *rest.Config //nolint:gochecknoglobals // one cluster for the whole suite
+var (
+	config     *rest.Config //nolint:gochecknoglobals // one cluster for the whole suite
+	kubeconfig string       //nolint:gochecknoglobals // of the same cluster
+	kubectl    string       //nolint:gochecknoglobals // of the same cluster
+)
 
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
@@ -53,6 +57,10 @@ func run(m *testing.M) int {
 			fmt.Fprintln(os.Stderr, err)
 		}
 	}()
+	kubeconfig = c.Kubeconfig()
+	if kubectl, err = c.Kubectl(); err != nil {
+		return failed(err)
+	}
 	if config, err = clientcmd.BuildConfigFromFlags("", c.Kubeconfig()); err != nil {
 		return failed(err)
 	}
