@@ -52,6 +52,7 @@ type restoreOptions struct {
 	exclude         []string
 	accept          []string
 	setAside        []string
+	lost            []string
 	rebindClaims    bool
 	yes             bool
 	dryRun          *choice
@@ -123,6 +124,9 @@ func (o *restoreOptions) addRequestFlags(cmd *cobra.Command) {
 	fs.StringArrayVar(&o.accept, "accept", nil, "Lift one rule for one subject, as `RULE=SUBJECT`; may be repeated")
 	fs.StringArrayVar(&o.setAside, "set-aside", nil,
 		"Rename a freshly formatted log directory, as `pvc/CLAIM:DIRECTORY`; may be repeated")
+	fs.StringArrayVar(&o.lost, "lost", nil,
+		"A Kafka node that is lost for good, as `node/ID`, node/POD, or a claim, as pvc/CLAIM: recovered without it, and it "+
+			"starts, empty, once the others have caught up; may be repeated")
 	fs.BoolVar(&o.rebindClaims, "rebind-claims", false,
 		"Where claims hold new volumes beside the old ones, or each other's, stop the pods and make the claims again for "+
 			"the volumes with their nodes' data; volumes that lose theirs are kept")
@@ -172,7 +176,7 @@ func (o *restoreOptions) Complete(_ context.Context, args []string) error {
 	return errors.Join(o.parseLifts(), o.volumes.complete())
 }
 
-// parseLifts reads --accept and --set-aside.
+// parseLifts reads --accept, --set-aside and --lost.
 func (o *restoreOptions) parseLifts() error {
 	for _, text := range o.accept {
 		lift, err := finding.ParseAccept(text)
@@ -187,6 +191,11 @@ func (o *restoreOptions) parseLifts() error {
 			return exitcode.With(exitcode.Usage, fmt.Errorf("--set-aside: %w", err))
 		}
 		o.asides = append(o.asides, ref)
+	}
+	for _, text := range o.lost {
+		if err := recovery.ParseLost(text); err != nil {
+			return exitcode.With(exitcode.Usage, fmt.Errorf("--lost: %w", err))
+		}
 	}
 	return nil
 }
@@ -209,6 +218,9 @@ func (o *restoreOptions) Validate() error {
 		return errors.New("-f - and --volumes - cannot both be standard input")
 	case o.rebindClaims && len(o.setAside) > 0:
 		return errors.New("--rebind-claims and --set-aside are two runs: claims get other volumes by the former")
+	case o.rebindClaims && len(o.lost) > 0:
+		return errors.New("--rebind-claims and --lost cannot go together: the claims of a new cluster are in the places of " +
+			"the lost ones")
 	case o.rebindClaims && len(o.manifests) > 0:
 		return errors.New("--filename is for a Kafka resource that is gone, --rebind-claims for one that is there")
 	case slices.Contains(o.exclude, ""):
@@ -255,7 +267,7 @@ func (o *restoreOptions) request(
 ) recovery.Request {
 	return recovery.Request{
 		Namespace: namespace, Name: o.name, ClusterID: o.clusterID, Exclude: o.exclude, Accept: o.accepts,
-		SetAside: o.asides, RebindClaims: o.rebindClaims, Declared: declaration, Redeclared: volumes,
+		SetAside: o.asides, Lost: o.lost, RebindClaims: o.rebindClaims, Declared: declaration, Redeclared: volumes,
 		DryRun: recovery.DryRun(o.dryRun.value), Wait: o.wait, Timeout: o.timeout, PauseTimeout: o.pauseTimeout,
 		Settle: o.settle, RestartOperator: o.restartOperator, HoldOperator: o.holdOperator,
 		Snapshot: o.snapshot.asked, SnapshotClass: o.snapshot.name,

@@ -39,6 +39,10 @@ func (o *restoreOptions) looker(
 		if req.Depth == recovery.Objects {
 			opts.Via, opts.Released = scan.Objects, false // what is not read is not borrowed either
 		}
+		opts.Lost = req.Lost
+		if req.Depth == recovery.Running { // again and again: what is read when is not told
+			opts.Via, opts.Released, opts.Observe = scan.Exec, false, nil
+		}
 		seen, err := scan.Look(ctx, client, req.Namespace, req.Name, opts)
 		if err != nil {
 			return nil, err

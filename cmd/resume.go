@@ -61,6 +61,7 @@ func (o *restoreOptions) addRepeatedFlags(cmd *cobra.Command) {
 	fs.StringArrayVar(&o.accept, "accept", nil, "`RULE=SUBJECT` that was lifted; to be given again with --yes")
 	fs.StringArrayVar(&o.setAside, "set-aside", nil,
 		"`pvc/CLAIM:DIRECTORY` that is renamed; to be given again with --yes")
+	fs.StringArrayVar(&o.lost, "lost", nil, "`node/ID` or pvc/CLAIM that is lost for good; to be given again with --yes")
 	fs.BoolVar(&o.restartOperator, "restart-operator", false,
 		"Delete the operator's pod, as was asked for; to be given again with --yes")
 	fs.BoolVar(&o.holdOperator, "hold-operator", false,
@@ -73,6 +74,7 @@ func (o *restoreOptions) addRepeatedFlags(cmd *cobra.Command) {
 func (o *restoreOptions) repeated() recovery.Repeated {
 	return recovery.Repeated{
 		Unattended: o.yes, Exclude: o.exclude, Accept: o.accepts, ClusterID: o.clusterID, SetAside: o.asides,
+		Lost:            o.lost,
 		RestartOperator: o.restartOperator, HoldOperator: o.holdOperator, RebindClaims: o.rebindClaims,
 	}
 }

@@ -21,6 +21,12 @@ func (l Lift) String() string {
 	return l.Rule + "=" + l.Subject
 }
 
+// ofMissingClaim tells whether it would have the operator make an empty claim that its node starts on with the others.
+// --lost holds such a node back instead, and is the only way.
+func (l Lift) ofMissingClaim() bool {
+	return l.Rule == "slot-missing" && strings.HasPrefix(l.Subject, "pvc/")
+}
+
 func (l Lift) covers(f Finding) bool {
 	return l.Rule == f.Rule && (l.Subject == "" || l.Subject == f.Subject)
 }
@@ -50,6 +56,10 @@ func ParseAccept(s string) (Lift, error) {
 	if r, _ := RuleByID(l.Rule); r.Final {
 		return Lift{}, fmt.Errorf("parse %q: rule %q cannot be accepted: %s", s, l.Rule, r.Remedy)
 	}
+	if l.ofMissingClaim() {
+		return Lift{}, fmt.Errorf("parse %q: a claim that would be made, empty, beside the others cannot be accepted: if "+
+			"its volume is lost for good, --lost %s has its node start once the others have caught up", s, l.Subject)
+	}
 	return l, nil
 }
 
@@ -75,7 +85,7 @@ func Decide(findings []Finding, accepts []Lift) Decision {
 			continue
 		}
 		i := slices.IndexFunc(accepts, func(l Lift) bool { return l.Subject != "" && l.covers(f) })
-		if rule, _ := RuleByID(f.Rule); i < 0 || rule.Final {
+		if rule, _ := RuleByID(f.Rule); i < 0 || rule.Final || accepts[i].ofMissingClaim() {
 			d.Refusals = append(d.Refusals, f)
 			continue
 		}

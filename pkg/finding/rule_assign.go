@@ -202,7 +202,12 @@ func (s *scene) missingClaims(told map[int32]bool) []found {
 	var out []found
 	for _, claim := range s.absentClaims() {
 		told[claim.NodeID] = true
+		if s.lost[claim.String()] {
+			continue // it is held back, and other rules judge whether the cluster can do without it
+		}
 		f := found{
+			remedy: "look for the volume (Released, another zone, another cluster); if it is lost for good, restore --lost " +
+				node(claim.NodeID) + " starts the node, empty, once the others have caught up",
 			subject: "pvc/" + claim.String(),
 			message: fmt.Sprintf("does not exist: the operator would create it, empty, for node %d of pool/%s", claim.NodeID,
 				claim.Pool),
@@ -224,7 +229,7 @@ func (s *scene) absentClaims() []strimzi.ClaimName {
 	}
 	have := map[string]bool{}
 	for _, v := range s.vols {
-		if name := v.Slot.ClaimName(); name != "" {
+		if name := v.Slot.ClaimName(); name != "" && !(s.lost[name] && v.Claim == nil && v.excluded) {
 			have[name] = true
 		}
 	}

@@ -11,7 +11,7 @@ import (
 const sourceRaft = "Kafka: KafkaRaftClient, Raft section 5.4; tried: docs/strimzi-facts.md, empty controllers"
 
 // quorumRules judge what the controllers will agree on once they start: the safety contract's line 5.
-func quorumRules() []entry { return slices.Concat(electionRules(), copyRules()) }
+func quorumRules() []entry { return slices.Concat(electionRules(), copyRules(), lostRules()) }
 
 // electionRules judge who can win the election.
 func electionRules() []entry {
@@ -38,7 +38,7 @@ func electionRules() []entry {
 			Title: "controllers that can win the election may lack committed metadata",
 			What: "Last epoch and end offset of every controller's metadata log. Empty, missing, unread and excluded " +
 				"controllers count as having held everything for what may be committed, and as holding nothing for who can be " +
-				"elected.",
+				"elected. One that is named as lost, and held back, votes for nobody.",
 			Why: "A majority below what was committed elects a leader without it: the others cut their copies off, topics " +
 				"vanish from the metadata, and the brokers set their partitions aside as stray. The cluster is Ready all the " +
 				"same.",
@@ -82,11 +82,11 @@ func copyRules() []entry {
 			ID: "empty-broker-in-isr", Severity: Critical, Refuses: true,
 			Title: "a broker without its data is in sync by the metadata",
 			What: "The in-sync replicas in the newest metadata of every broker whose volumes are empty, were given up or are " +
-				"not there.",
+				"not there. Of one that is named as lost, and held back: the partitions of which nobody else can be elected.",
 			Why:    "It can become leader with nothing in its log, and the other replicas then cut off theirs.",
 			Source: "Kafka: ReplicationControlManager; KIP-966",
-			Remedy: "bind the volume that holds the broker's data; if it is lost, accept it for this node and start the other " +
-				"brokers first",
+			Remedy: "bind the volume that holds the broker's data; if it is lost and its claim is not there, restore --lost " +
+				"holds the broker back until the others are in sync without it",
 		}, judgeEmptyBroker},
 	}
 }
@@ -131,6 +131,9 @@ func judgeCommitted(s *scene) []found {
 	for _, v := range q.Voters {
 		line, notRead := s.holding(v.ID)
 		evidence, unread = append(evidence, line), unread || notRead
+		if s.heldBack[v.ID] {
+			continue // it takes no part in the election
+		}
 		if c := q.End(v.ID); c == nil || q.MayBeCommitted != nil && c.End.Compare(*q.MayBeCommitted) < 0 {
 			below++
 		}
@@ -168,8 +171,8 @@ func judgeControllerEmpty(s *scene) []found {
 	for _, id := range s.controllers.ids() {
 		vols := s.nodes[id]
 		unknown := slices.ContainsFunc(vols, func(v *vol) bool { return v.excluded || !v.Known() })
-		if q.End(id) != nil || len(vols) == 0 || unknown {
-			continue // what is not known is judged elsewhere
+		if q.End(id) != nil || len(vols) == 0 || unknown || s.heldBack[id] {
+			continue // what is not known, or held back, is judged elsewhere
 		}
 		if line, unread := s.holding(id); !unread {
 			out = append(out, one(node(id), "is a controller and holds no metadata", []string{line})...)
@@ -230,6 +233,10 @@ func judgeEmptyBroker(s *scene) []found {
 		if len(evidence) == 0 {
 			continue
 		}
+		if s.heldBack[id] {
+			out = append(out, s.judgeLostBroker(id, newest, evidence)...)
+			continue
+		}
 		out = append(out, found{
 			subject: node(id), unevaluated: unevaluated,
 			message: fmt.Sprintf("is in the in-sync replicas of %d partitions, without the data of them", partitions),
@@ -245,7 +252,11 @@ func judgeEmptyBroker(s *scene) []found {
 func (s *scene) emptiness(id int32) (evidence []string, unevaluated bool) {
 	partitions := 0
 	for _, claim := range s.absentClaims() {
-		if claim.NodeID == id {
+		switch {
+		case claim.NodeID != id:
+		case s.lost[claim.String()]:
+			evidence = append(evidence, "pvc/"+claim.String()+": is lost, and made, empty, once the others have caught up")
+		default:
 			evidence = append(evidence, "pvc/"+claim.String()+": does not exist, and would be made, empty")
 		}
 	}

@@ -94,7 +94,8 @@ func placeRules() []entry {
 			Why: "A volume that was not found is a volume whose data would be missing; a registered broker that does not " +
 				"come back is unregistered by the operator.",
 			Source: "Strimzi: KafkaReconciler.nodeUnregistration",
-			Remedy: "look for the volume (Released, another zone, another cluster); if the node is gone for good, accept it",
+			Remedy: "look for the volume (Released, another zone, another cluster); if the node is gone for good, and no pool " +
+				"has it, accept it",
 		}, judgeSlotMissing},
 		{Rule{
 			ID: "foreign-log-directory", Severity: Error, Refuses: true,

@@ -25,6 +25,10 @@ type scene struct {
 	assigned      []strimzi.Assignment
 	assignProblem string
 	controllers   controllers
+	// lost are the claims that are held back, by name; heldBack the nodes that they are of, which take no part until the
+	// others have caught up.
+	lost     map[string]bool
+	heldBack map[int32]bool
 }
 
 // vol is a volume with its log directories told apart.
@@ -62,6 +66,7 @@ func newScene(in Input) *scene {
 			s.assignProblem = err.Error()
 		}
 	}
+	s.findLost()
 	s.controllers = findControllers(s)
 	return s
 }

@@ -60,6 +60,9 @@ type Input struct {
 	Cluster *strimzi.Cluster
 	// Excluded are volumes the person has given up: they count as lost.
 	Excluded map[string]bool
+	// Lost name the nodes and claims that the person says are lost for good, as strimzi.ParseLost reads them: they are
+	// held back until the others have caught up.
+	Lost []string
 	// ClusterID is the ID the person named with --cluster-id; empty when it is to be found out.
 	ClusterID string
 	// VolumesForbidden tells that PersistentVolumes could not be listed, so reclaim policies are unknown.

@@ -22,6 +22,7 @@ import (
 	"github.com/kafkarecover/kafkarecover/pkg/output"
 	"github.com/kafkarecover/kafkarecover/pkg/probe"
 	"github.com/kafkarecover/kafkarecover/pkg/recovery"
+	"github.com/kafkarecover/kafkarecover/pkg/volume"
 )
 
 // Life tells whether an operation may still be under way.
@@ -179,6 +180,10 @@ const borrowTime = 10 * time.Minute
 
 // claim is a sign of life while it is young: the run may be between borrowing and its first pod.
 func (f *finder) claim(o *Operation, u *unstructured.Unstructured) {
+	if claim := volume.ParseClaim(u.Object); claim.HeldBack() {
+		o.Kept = append(o.Kept, "persistentvolumeclaim/"+claim.Name+" (held back: resume the operation, or restore again "+
+			"with --lost)")
+	}
 	if _, borrows := u.GetAnnotations()[binding.LoanAnnotation]; !borrows {
 		return
 	}

@@ -73,6 +73,19 @@ func RebindAccess(namespace, version string) []kube.Access {
 	return append(all, kube.Access{Verb: "watch", Resource: "persistentvolumes", For: "see volumes bound"})
 }
 
+// HoldBackAccess lists what restoring without lost nodes needs: claims are made that are to have no volume yet, and
+// made again for one.
+func HoldBackAccess(namespace string) []kube.Access {
+	var all []kube.Access
+	for _, v := range []string{"create", "delete"} {
+		all = append(all, kube.Access{
+			Verb: v, Resource: "persistentvolumeclaims", Namespace: namespace,
+			For: "hold back the claims of nodes that are lost for good, and make them again",
+		})
+	}
+	return all
+}
+
 // VolumeAccess lists what setting Retain needs. Without it a restore goes on only where that is accepted.
 func VolumeAccess() []kube.Access {
 	var all []kube.Access
@@ -218,6 +231,9 @@ func (r *run) reviewAccess(ctx context.Context) error {
 	}
 	if r.RebindClaims {
 		needed = append(needed, RebindAccess(r.Namespace, r.before.Cluster.Version())...)
+	}
+	if len(r.Lost) > 0 && !r.before.Planned { // making the cluster needs the same
+		needed = append(needed, HoldBackAccess(r.Namespace)...)
 	}
 	if !r.before.Planned && len(r.authorities()) > 0 {
 		needed = append(needed, SecretAccess(r.Namespace)...)

@@ -36,6 +36,7 @@ func TestTheRolesInTheDocumentationAreTheOnesThatAreReviewed(t *testing.T) {
 		"hold-operator-role.yaml":    recovery.HoldAccess("kafka", "strimzi-cluster-operator"),
 		"snapshot-role.yaml":         recovery.SnapshotAccess("kafka"),
 		"rebind-role.yaml":           recovery.RebindAccess("kafka", "v1"),
+		"hold-back-role.yaml":        recovery.HoldBackAccess("kafka"),
 	} {
 		want, err := kube.Roles(roleNames()[file], accesses)
 		if err != nil {
@@ -68,6 +69,7 @@ func roleNames() map[string]string {
 		"alarm-role.yaml":         "kafkarecover-alarm",
 		"hold-operator-role.yaml": "kafkarecover-hold-operator",
 		"snapshot-role.yaml":      "kafkarecover-snapshot",
+		"hold-back-role.yaml":     "kafkarecover-hold-back",
 	}
 }
 

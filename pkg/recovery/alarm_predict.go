@@ -27,7 +27,7 @@ func (r *run) predict() predicted {
 	p := predicted{Held: map[string]alarm.Held{}, Copies: map[string]alarm.Copy{}}
 	q := finding.Metadata(finding.Input{
 		Volumes: r.before.Volumes, Others: r.before.Others, Cluster: r.before.Cluster, Excluded: r.excluded,
-		ClusterID: r.ClusterID,
+		ClusterID: r.ClusterID, Lost: r.Lost,
 	})
 	for i := range r.before.Volumes {
 		v := &r.before.Volumes[i]

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -45,8 +44,11 @@ func (r *run) actions() []action {
 		{StepSnapshot, r.stepSnapshot},
 		{StepClusterID, r.stepClusterID},
 		{StepSettle, r.stepSettle},
+		{StepHoldBack, r.stepHoldBack},
 		{StepQuota, r.stepQuota},
 		{StepUnpause, r.stepUnpause},
+		{StepCatchUp, r.stepCatchUp},
+		{StepJoin, r.stepJoin},
 		{StepVerify, r.stepVerify},
 		{StepTopics, r.stepTopics},
 		{StepEntityOperator, r.stepEntityOperator},
@@ -330,16 +332,8 @@ func (r *run) stepQuota(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	names := make([]string, len(claims.Items))
-	for i := range claims.Items {
-		names[i] = claims.Items[i].GetName()
-	}
-	there, lost := len(names), r.base.awaited(names)
+	there := len(claims.Items)
 	r.quota = &quotaGuard{write: r.write, namespace: r.Namespace, name: objectName(r.operation, "")}
-	err = r.quota.raise(ctx, quotaObject(r.Namespace, r.operation, r.Name, there+len(lost)), there)
-	text := fmt.Sprintf("no claim beyond the %d there are", there)
-	if len(lost) > 0 {
-		text += " and pvc/" + strings.Join(lost, " pvc/")
-	}
-	return text, err
+	err = r.quota.raise(ctx, quotaObject(r.Namespace, r.operation, r.Name, there), there)
+	return fmt.Sprintf("no claim beyond the %d there are", there), err
 }

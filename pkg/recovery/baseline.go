@@ -44,13 +44,17 @@ type baseline struct {
 	topics map[string]string
 	// strays are the -stray directories that were there before.
 	strays map[string]bool
+	// held are the claims that are kept without a volume until the others have caught up; epoch is the newest of the
+	// metadata logs: a leader that is elected after the start begins another.
+	held  []strimzi.ClaimName
+	epoch int32
 	// formatted are the directories that will be new: that they are is what was accepted.
 	formatted map[string]bool
 	// predicted is what else a start was predicted from.
 	predicted predicted
 }
 
-// claimIdentity is zero for a claim that the operator is to make.
+// claimIdentity is zero for a claim that is held back, and made again for its volume.
 type claimIdentity struct {
 	uid, volume string
 }
@@ -117,7 +121,8 @@ func (b *baseline) addDir(claim string, dir *logdir.LogDir) {
 // are the cluster's own, by label or by name.
 func (b baseline) checkObjects(cluster *strimzi.Cluster, claims []volume.Claim) []Check {
 	return []Check{
-		b.checkReady(cluster), b.checkClusterID(cluster), b.checkPools(cluster), b.checkClaims(claims), checkPods(cluster),
+		b.checkReady(cluster), b.checkClusterID(cluster), b.checkPools(cluster), b.checkClaims(claims),
+		checkPods(cluster, nil),
 	}
 }
 
@@ -183,7 +188,9 @@ func (b baseline) checkClaims(claims []volume.Claim) Check {
 		case !planned:
 			return Check{Name: c.Name, State: CheckFailed, Detail: "claim nobody planned: pvc/" + claim.Name}
 		case want == (claimIdentity{}):
-			if claim.Volume == "" {
+			if claim.HeldBack() {
+				c.State, c.Detail = CheckPending, "pvc/"+claim.Name+" is held back"
+			} else if claim.Volume == "" {
 				c.State, c.Detail = CheckPending, "pvc/"+claim.Name+" has no volume yet"
 			}
 		case want.uid != "" && claim.UID != want.uid: // one that was made by the operation had none yet
@@ -197,7 +204,7 @@ func (b baseline) checkClaims(claims []volume.Claim) Check {
 		switch {
 		case seen[name]:
 		case want == (claimIdentity{}):
-			c.State, c.Detail = CheckPending, "the operator has not made pvc/"+name+" yet"
+			c.State, c.Detail = CheckPending, "pvc/"+name+" is not made yet"
 		default:
 			return Check{Name: c.Name, State: CheckFailed, Detail: "pvc/" + name + " is gone"}
 		}
@@ -205,7 +212,8 @@ func (b baseline) checkClaims(claims []volume.Claim) Check {
 	return c
 }
 
-func checkPods(cluster *strimzi.Cluster) Check {
+// checkPods looks whether every pod is ready, but for those that are held back, by name.
+func checkPods(cluster *strimzi.Cluster, held []string) Check {
 	c := Check{Name: "every pod ready", State: CheckPassed}
 	pods := map[string]*strimzi.Pod{}
 	for i := range cluster.Pods {
@@ -218,6 +226,7 @@ func checkPods(cluster *strimzi.Cluster) Check {
 		for _, name := range set.Pods {
 			p := pods[name]
 			switch {
+			case slices.Contains(held, name):
 			case p == nil:
 				c.State, c.Detail = CheckPending, "pod/"+name+" does not exist"
 			case p.Waiting != "":

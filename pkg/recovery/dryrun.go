@@ -66,6 +66,11 @@ func (r *run) dryRun(ctx context.Context) error {
 			errs = append(errs, fmt.Errorf("server dry run, let claim %q go: %w", l.Claim, err))
 		}
 	}
+	for _, c := range r.lost {
+		if _, err := r.Kube.Create(ctx, kube.Claims(), r.lostClaim(c, true), true); err != nil {
+			errs = append(errs, fmt.Errorf("server dry run, hold pvc/%s back: %w", c, err))
+		}
+	}
 	for _, s := range r.plan.Snapshots {
 		if _, err := r.Kube.Create(ctx, kube.VolumeSnapshots(), r.snapshotObject(s), true); err != nil {
 			errs = append(errs, fmt.Errorf("server dry run, snapshot: %w", err))
@@ -97,6 +102,9 @@ func (r *run) dryRunCreates(ctx context.Context) error {
 			return err
 		}
 		try(kube.Claims(), object)
+	}
+	for _, c := range r.lost {
+		try(kube.Claims(), r.lostClaim(c, true))
 	}
 	for _, c := range r.resources() {
 		try(c.gvr, c.object)

@@ -144,7 +144,7 @@ func (s *stand) lookPlanned(live *scan.Live, req recovery.LookRequest) (*recover
 			v.Via, v.State, v.Contents, v.Image = "pod", volume.Read, on.Contents, on.Image
 			v.MetadataVersion, v.Topics = on.MetadataVersion, on.Topics
 		}
-		if err := c.Arrange(req.Excluded); err != nil {
+		if err := c.Arrange(req.Excluded, req.Lost); err != nil {
 			return nil, err
 		}
 	}

@@ -148,7 +148,7 @@ type poolID struct {
 
 type quotaPlan struct {
 	claims  int      // number of claims in the namespace now
-	lost    []string // claims that the operator is to make besides
+	lost    []string // claims that are made besides, and held back
 	without string   // why the guard is left out; empty when it is not
 }
 
@@ -167,8 +167,9 @@ func buildPlan(in planInput) Plan {
 	p.Steps = append(p.Steps, nodeIDsStep(in)...)
 	p.Steps = append(append(p.Steps, rereadStep(in)), snapshotStep(in)...)
 	p.Steps = append(p.Steps,
-		clusterIDStep(in), settleStep(in), quotaStep(in), unpauseStep(in), restartPodsStep(in))
-	p.Steps = append(append(p.Steps, restartTogetherStep(in)...), verifyStep(in))
+		clusterIDStep(in), settleStep(in))
+	p.Steps = append(append(p.Steps, holdBackStep(in)...), quotaStep(in), unpauseStep(in), restartPodsStep(in))
+	p.Steps = append(append(append(p.Steps, restartTogetherStep(in)...), joinSteps(in)...), verifyStep(in))
 	p.Steps = append(append(p.Steps, afterSteps(in)...), releaseStep(in))
 	p.Steps = withSetAside(p.Steps, in)
 	for i := range p.Steps {
@@ -303,7 +304,7 @@ func quotaStep(in planInput) Step {
 	s.Does = []string{fmt.Sprintf("create resourcequota/%s: count/persistentvolumeclaims=%d",
 		objectName(in.operation, ""), in.quota.claims+len(in.quota.lost))}
 	if len(in.quota.lost) > 0 {
-		s.Does = append(s.Does, "which leaves room for "+strings.Join(in.quota.lost, " "))
+		s.Does = append(s.Does, "which counts "+strings.Join(in.quota.lost, " ")+", which are held back")
 	}
 	return s
 }
@@ -316,9 +317,6 @@ func unpauseStep(in planInput) Step {
 		Expects: []string{"pause proven, cluster ID right on Kafka and on every pool, temporary pods gone"},
 		Check:   "the API server accepted exactly that version",
 		Risk:    "Kafka starts on the volumes; from here on a run can be stopped but not undone",
-	}
-	if len(in.quota.lost) > 0 { // whether there is a quota that leaves room for them or not
-		s.Does = append(s.Does, "have the operator make "+strings.Join(in.quota.lost, " ")+", empty, as was accepted")
 	}
 	return s
 }

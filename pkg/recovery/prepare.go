@@ -90,10 +90,10 @@ func (r *run) judge(ctx context.Context) error {
 		r.result.Reason = err.Error()
 		return err
 	}
-	r.decision = finding.Decide(seen.Findings, r.Accept)
-	if r.lost = lostClaims(seen.Cluster, r.decision.Accepted); seen.Planned {
-		keepNodes(seen.Cluster, r.lost)
+	if err := r.findLost(); err != nil {
+		return err
 	}
+	r.decision = finding.Decide(seen.Findings, r.Accept)
 	for _, l := range r.decision.Unused {
 		r.Report.Warn(fmt.Sprintf("--accept %s lifts nothing: there is no such finding now", l))
 	}
@@ -108,7 +108,7 @@ func (r *run) judge(ctx context.Context) error {
 func (r *run) volumesRequest() LookRequest {
 	return LookRequest{
 		Namespace: r.Namespace, Name: r.Name, Depth: Volumes, Excluded: r.excluded, ClusterID: r.ClusterID,
-		SetAside: r.leftOut(), Visit: r.visitAsides,
+		SetAside: r.leftOut(), Visit: r.visitAsides, Lost: r.Lost,
 	}
 }
 

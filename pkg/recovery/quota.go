@@ -65,6 +65,24 @@ func (g *quotaGuard) raise(ctx context.Context, object *unstructured.Unstructure
 	return err
 }
 
+// isFull tells whether the quota would refuse one more claim: it counts one that was deleted for a moment. Without a
+// guard nothing does.
+func (g *quotaGuard) isFull(ctx context.Context) (bool, error) {
+	if g == nil || g.stored == nil {
+		return false, nil
+	}
+	u, err := g.write.kube.Get(ctx, kube.ResourceQuotas(), g.namespace, g.name)
+	if kube.IsNotFound(err) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("look at the quota on claims: %w", err)
+	}
+	hard, _, _ := unstructured.NestedString(u.Object, "spec", "hard", claimCount)
+	used, _, _ := unstructured.NestedString(u.Object, "status", "used", claimCount)
+	return used == hard, nil
+}
+
 // lower deletes the quota, if it is still this operation's.
 func (g *quotaGuard) lower(ctx context.Context) error {
 	if g.stored == nil {

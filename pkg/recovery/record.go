@@ -261,6 +261,8 @@ type storedBaseline struct {
 	Topics      map[string]string      `json:"topics,omitempty"`
 	Strays      map[string]bool        `json:"strays,omitempty"`
 	Formatted   map[string]bool        `json:"formatted,omitempty"`
+	Held        []strimzi.ClaimName    `json:"held,omitempty"`
+	Epoch       int32                  `json:"epoch,omitempty"`
 	Predicted   predicted              `json:"predicted,omitzero"`
 }
 
@@ -274,6 +276,7 @@ func (b baseline) MarshalJSON() ([]byte, error) {
 	s := storedBaseline{
 		ClusterID: b.clusterID, Claims: map[string]storedClaim{}, Pools: b.pools, Directories: b.directories,
 		Topics: b.topics, Strays: b.strays, Formatted: b.formatted, Predicted: b.predicted,
+		Held: b.held, Epoch: b.epoch,
 	}
 	for name, c := range b.claims {
 		s.Claims[name] = storedClaim{UID: c.uid, Volume: c.volume}
@@ -290,6 +293,7 @@ func (b *baseline) UnmarshalJSON(text []byte) error {
 	*b = baseline{
 		clusterID: s.ClusterID, claims: map[string]claimIdentity{}, pools: s.Pools, directories: s.Directories,
 		topics: s.Topics, strays: s.Strays, formatted: s.Formatted, predicted: s.Predicted,
+		held: s.Held, epoch: s.Epoch,
 	}
 	for name, c := range s.Claims {
 		b.claims[name] = claimIdentity{uid: c.UID, volume: c.Volume}

@@ -40,6 +40,9 @@ type Request struct {
 	ClusterID string `json:"clusterId,omitempty"`
 	// Exclude are claims given up.
 	Exclude []string `json:"exclude,omitempty"`
+	// Lost name nodes and claims that are lost for good, as strimzi.ParseLost reads them: their claims are made so that
+	// they have no volume until the others have caught up.
+	Lost []string `json:"lost,omitempty"`
 	// Declared are the manifests of resources that are gone; nil where none were given. Secrets are among them.
 	Declared *declared.Cluster `json:"-"`
 	// NamespaceManifest is the namespace as it was saved, to be made where it is gone; nil where none was given.
@@ -83,6 +86,7 @@ type Depth string
 const (
 	Objects Depth = "objects" // the API server's objects; nothing is created
 	Volumes Depth = "volumes" // the volumes too, through temporary pods or inside running ones
+	Running Depth = "running" // the volumes that running pods have, inside them; no pod is created
 )
 
 // LookRequest asks for one look at a cluster.
@@ -92,6 +96,8 @@ type LookRequest struct {
 	// Excluded are the names of volumes given up, ClusterID the ID named by the person; the rules judge with both.
 	Excluded  map[string]bool
 	ClusterID string
+	// Lost are those of the Request: they are judged as held back.
+	Lost []string
 	// SetAside are log directories that are looked past, by the volume's name, as if they were renamed already. Visit
 	// sees them.
 	SetAside map[string][]string

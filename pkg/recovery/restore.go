@@ -43,7 +43,7 @@ type run struct {
 	// noQuota says why the guard on claims is left out; namespaceClaims is the number it will allow.
 	noQuota         string
 	namespaceClaims int
-	// lost are the claims that the operator is to make, empty: that it may was accepted.
+	// lost are the claims that are kept without a volume until the others have caught up.
 	lost []strimzi.ClaimName
 	// asides are the directories to rename, done those that were renamed and stopped the pod sets that were deleted for
 	// it; renamed tells that none is left.

@@ -32,6 +32,7 @@ type Repeated struct {
 	Accept     []finding.Lift
 	ClusterID  string
 	SetAside   []LogDirRef
+	Lost       []string
 	// RestartOperator takes other clusters' operator away for a while.
 	RestartOperator bool
 	// HoldOperator keeps it away for longer.
@@ -67,6 +68,11 @@ func (g Repeated) missing(req *Request) error {
 	for _, e := range req.Exclude {
 		if !slices.Contains(g.Exclude, e) {
 			flags = append(flags, "--exclude "+e)
+		}
+	}
+	for _, l := range req.Lost {
+		if !slices.Contains(g.Lost, l) {
+			flags = append(flags, lostFlag+" "+l)
 		}
 	}
 	if req.ClusterID != "" && req.ClusterID != g.ClusterID {
@@ -324,7 +330,8 @@ func (r *run) decide(ctx context.Context) error {
 	r.base = baselineOf(r.plan.ClusterID, r.before.Volumes, r.excluded)
 	r.base.formatted = formattedAnew(r.before.Volumes, r.decision.Accepted)
 	r.base.predicted = r.predict()
-	r.base.await(r.lost)
+	r.base.holdBack(r.lost)
+	r.base.epoch = newestEpoch(r.before.Volumes)
 	r.touched = true
 	return r.journalDecision(ctx)
 }

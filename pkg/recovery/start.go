@@ -12,6 +12,7 @@ import (
 
 	"github.com/kafkarecover/kafkarecover/pkg/kube"
 	"github.com/kafkarecover/kafkarecover/pkg/strimzi"
+	"github.com/kafkarecover/kafkarecover/pkg/volume"
 )
 
 // unpauseTries bounds how often the pause is proven anew because somebody wrote between the proof and the un-pausing.
@@ -105,30 +106,36 @@ func (r *run) stepVerify(ctx context.Context) (string, error) {
 }
 
 func (r *run) lookAtStart(ctx context.Context, deleted map[types.UID]bool) ([]Check, error) {
-	seen, err := r.Look(ctx, LookRequest{Namespace: r.Namespace, Name: r.Name, Depth: Objects})
+	cluster, claims, err := r.attend(ctx, deleted)
 	if err != nil {
 		return nil, err
 	}
+	return r.base.checkObjects(cluster, claims), nil
+}
+
+// attend looks at a cluster that starts, and restarts what does not start by itself.
+func (r *run) attend(ctx context.Context, deleted map[types.UID]bool) (*strimzi.Cluster, []volume.Claim, error) {
+	seen, err := r.Look(ctx, LookRequest{Namespace: r.Namespace, Name: r.Name, Depth: Objects})
+	if err != nil {
+		return nil, nil, err
+	}
 	if seen.Cluster == nil || seen.Cluster.Kafka.UID != r.pause.uid {
-		return nil, errReplaced
+		return nil, nil, errReplaced
 	}
 	claims, err := r.clusterClaims(ctx)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if err := r.watch.claims(claims); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if len(r.heldFor) > 0 { // nothing more is done to the cluster
-		return r.base.checkObjects(seen.Cluster, claims), nil
+		return seen.Cluster, claims, nil
 	}
 	if err := r.restartPods(ctx, seen.Cluster, deleted); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	if err := r.restartTogether(ctx, seen.Cluster); err != nil {
-		return nil, err
-	}
-	return r.base.checkObjects(seen.Cluster, claims), nil
+	return seen.Cluster, claims, r.restartTogether(ctx, seen.Cluster)
 }
 
 // restartPods deletes the pods that crash-loop although their ConfigMap carries the ID: they would only wait for the

@@ -266,6 +266,9 @@ func (l *lists) match(live *Live, wanted Named) {
 			live.OtherClaims++
 			continue
 		}
+		if claim.HeldBack() {
+			continue // a restore keeps it without a volume: there is nothing of it yet
+		}
 		in.Claims = append(in.Claims, claim)
 	}
 	for i := range l.volumes {

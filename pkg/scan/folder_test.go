@@ -103,8 +103,8 @@ func TestTheMetadataSaysWhoIsKnown(t *testing.T) {
 	inSync := strings.Count(string(shell), ", isr=[0, 1], ") / 2 // it shows topics by ID and by name
 	want := &volume.Image{
 		End: logdir.OffsetAndEpoch{Offset: 100, Epoch: 5}, Brokers: []int32{0, 1, 12},
-		InSync: map[int32]int{0: inSync, 1: inSync},
-		Users:  []string{"CN=x,O=y", "alice", "bob", "t", "v"},
+		InSync: map[int32]int{0: inSync, 1: inSync}, Fenced: []int32{12},
+		Users: []string{"CN=x,O=y", "alice", "bob", "t", "v"},
 	}
 	if diff := cmp.Diff(want, v.Image); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

@@ -67,7 +67,7 @@ func (r *claimReader) readAndPlace(ctx context.Context) error {
 	case rebind:
 		return r.cluster.Rebind(r.opts.ClusterID, r.opts.Excluded, measured.held)
 	case r.cluster.Planned && r.opts.Released:
-		return r.cluster.Arrange(r.opts.Excluded)
+		return r.cluster.Arrange(r.opts.Excluded, r.opts.Lost)
 	}
 	return nil
 }

@@ -66,6 +66,10 @@ type Options struct {
 	Excluded  map[string]bool
 	ClusterID string
 
+	// Lost name nodes and claims that are lost for good, as strimzi.ParseLost reads them: their claims are not looked for,
+	// and the rules judge the cluster as it is until the others have caught up.
+	Lost []string
+
 	// Held are operators, as NAMESPACE/NAME, that count as being there although they are at zero replicas.
 	Held []string
 

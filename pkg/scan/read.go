@@ -27,7 +27,7 @@ func readVolume(ctx context.Context, v *volume.Volume, via string, fsys fs.FS, o
 	leaveOut(contents, opts.SetAside[v.Name])
 	v.Contents, v.State = contents, volume.Read
 	if d := metadataDir(v); d != nil {
-		replay(v, d, fsys)
+		replay(v, d, fsys, opts.Lost)
 	}
 	if slices.ContainsFunc(contents.AllProblems(), func(p logdir.Problem) bool { return !cutOffAtStart(contents, p) }) {
 		v.State, v.Reason = volume.Incomplete, firstProblem(contents)
@@ -84,8 +84,8 @@ func metadataDir(v *volume.Volume) *logdir.LogDir {
 }
 
 // replay replays a metadata log. What is wrong with it becomes a problem of its log directory: what the log says is
-// then not all that was in it.
-func replay(v *volume.Volume, d *logdir.LogDir, fsys fs.FS) {
+// then not all that was in it. Of the nodes that are named as lost it is kept where they are in sync.
+func replay(v *volume.Volume, d *logdir.LogDir, fsys fs.FS, lost []string) {
 	im, err := metadata.ReadImage(fsys, metadata.DirOf(d.Path), metadata.ReadOptions{})
 	if err != nil {
 		if !d.Metadata.Empty {
@@ -97,6 +97,7 @@ func replay(v *volume.Volume, d *logdir.LogDir, fsys fs.FS) {
 	}
 	v.MetadataVersion, v.Topics = int16(im.MetadataVersion()), im.TopicCount()
 	v.Image = imageOf(im)
+	inSyncOnLost(v.Image, im, strimzi.LostNodes(lost))
 	report := im.Report()
 	if !report.Incomplete {
 		return
@@ -117,6 +118,9 @@ func imageOf(im *metadata.Image) *volume.Image {
 	}
 	for _, b := range im.Brokers() {
 		out.Brokers = append(out.Brokers, b.ID)
+		if b.Fenced {
+			out.Fenced = append(out.Fenced, b.ID)
+		}
 	}
 	for _, t := range im.Topics() {
 		for p := range t.Partitions() {
@@ -136,6 +140,44 @@ func imageOf(im *metadata.Image) *volume.Image {
 		})
 	}
 	return out
+}
+
+// keptPartitions bounds the partitions that are kept of a lost node.
+const keptPartitions = 1000
+
+// inSyncOnLost counts where lost nodes are in sync, and lists the partitions of which nobody else can be elected.
+func inSyncOnLost(out *volume.Image, im *metadata.Image, lost []int32) {
+	if len(lost) == 0 {
+		return
+	}
+	out.Lost = map[int32]*volume.LostNode{}
+	for _, id := range lost {
+		out.Lost[id] = &volume.LostNode{}
+	}
+	isLost := func(id int32) bool { return out.Lost[id] != nil }
+	for _, t := range im.Topics() {
+		for p := range t.Partitions() {
+			eligible := slices.Concat(p.ISR, p.ELR)
+			alone := !slices.ContainsFunc(eligible, func(id int32) bool { return !isLost(id) })
+			for _, id := range lost {
+				n := out.Lost[id]
+				if p.Leader != metadata.NoLeader && slices.Contains(p.Replicas, id) {
+					n.Replicas++
+				}
+				switch {
+				case alone && slices.Contains(eligible, id):
+					if n.Alone++; n.Alone <= keptPartitions {
+						n.Partitions = append(n.Partitions, volume.InSyncPartition{
+							Topic: t.Name, Partition: p.ID, Replicas: slices.Clone(p.Replicas), ISR: slices.Clone(p.ISR),
+							ELR: slices.Clone(p.ELR),
+						})
+					}
+				case slices.Contains(p.ISR, id):
+					n.InSync++
+				}
+			}
+		}
+	}
 }
 
 const (

@@ -118,8 +118,9 @@ func (c *Cluster) plan(live *Live, planned *strimzi.Cluster) {
 }
 
 // Arrange judges the volumes that no claim holds as if they were bound to the claims they are for, and the pools as if
-// they had the node IDs of their volumes. What has no place of its own stays as it is, and the rules say why.
-func (c *Cluster) Arrange(excluded map[string]bool) error {
+// they had the node IDs of their volumes, and of nodes that are named as lost. What has no place of its own stays as it
+// is, and the rules say why.
+func (c *Cluster) Arrange(excluded map[string]bool, lost []string) error {
 	all := slices.Concat(c.Volumes, c.Released)
 	nodes := placement.Nodes(all)
 	for i := range c.Kafka.Pools {
@@ -128,6 +129,7 @@ func (c *Cluster) Arrange(excluded map[string]bool) error {
 			p.Status.NodeIDs, p.Status.Roles = ids, p.Roles
 		}
 	}
+	c.Kafka.KeepLost(lost)
 	result, err := placement.Of(c.Kafka, all, excluded)
 	if err != nil {
 		return err

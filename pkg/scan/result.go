@@ -104,7 +104,7 @@ func (c *Cluster) judge(o Options) {
 	c.ClusterID, c.Groups, _ = finding.AgreedClusterID(counted)
 	c.Findings = finding.Judge(finding.Input{
 		Volumes: c.judged(), Others: c.Others, Cluster: c.Kafka, Excluded: o.Excluded, ClusterID: o.ClusterID,
-		VolumesForbidden: c.VolumesForbidden, Displaced: c.Displaced,
+		VolumesForbidden: c.VolumesForbidden, Displaced: c.Displaced, Lost: o.Lost,
 	})
 }
 

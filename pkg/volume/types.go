@@ -4,6 +4,9 @@
 package volume
 
 import (
+	"fmt"
+	"strings"
+
 	"github.com/kafkarecover/kafkarecover/pkg/kraft/logdir"
 )
 
@@ -58,6 +61,37 @@ type Image struct {
 	Users []string `json:"users,omitempty"`
 	// Removed are the topics whose removal is in the log that is left, oldest first.
 	Removed []RemovedTopic `json:"removedTopics,omitempty"`
+	// Fenced are the registered brokers that are fenced; Lost is what the log says of nodes that are named as lost for
+	// good. Only a restore asks for these.
+	Fenced []int32             `json:"-"`
+	Lost   map[int32]*LostNode `json:"-"`
+}
+
+// LostNode is what a metadata log says of a node that is named as lost for good.
+type LostNode struct {
+	// Replicas is the number of partitions that have a leader, and a replica on it; InSync those that have it in their
+	// in-sync replicas although a node that is left can be elected.
+	Replicas, InSync int
+	// Alone is the number of partitions of which nobody else can be elected: none of their in-sync replicas and eligible
+	// leader replicas is on a node that is left. Partitions are the first of them.
+	Alone      int
+	Partitions []InSyncPartition
+}
+
+// InSyncPartition is a partition with its replicas, as the metadata log has them.
+type InSyncPartition struct {
+	Topic              string
+	Partition          int32
+	Replicas, ISR, ELR []int32
+}
+
+// String returns the partition with its replicas, in a line of evidence.
+func (p InSyncPartition) String() string {
+	text := fmt.Sprintf("%s-%d: replicas %v, in sync %v", p.Topic, p.Partition, p.Replicas, p.ISR)
+	if len(p.ELR) > 0 {
+		text += fmt.Sprintf(", eligible leader replicas %v", p.ELR)
+	}
+	return text
 }
 
 // RemovedTopic is a topic that the metadata log says was deleted.
@@ -102,6 +136,15 @@ type Claim struct {
 	UsedBy []PodRef `json:"usedBy,omitempty"`
 	// Object is the whole claim as the API server returned it, without managedFields.
 	Object map[string]any `json:"object,omitempty"`
+}
+
+// HeldBackPrefix begins the name of the volume that a claim asks for which is to stay without one for a while. There is
+// no such volume: nothing is provisioned for the claim, and no pod that uses it is scheduled.
+const HeldBackPrefix = "kafkarecover-held-"
+
+// HeldBack tells whether the claim is one that is kept without a volume.
+func (c *Claim) HeldBack() bool {
+	return strings.HasPrefix(c.Volume, HeldBackPrefix) && c.Phase != PhaseBound
 }
 
 // PodRef names a pod that uses a claim.

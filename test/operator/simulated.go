@@ -26,11 +26,19 @@ const SimulatedScheduler = "operator-double-simulated"
 // Disks finds the directory of this machine that is the volume of a claim.
 type Disks func(ctx context.Context, claim *corev1.PersistentVolumeClaim) (dir string, err error)
 
+// unboundError says that a claim has no volume.
+type unboundError struct{ claim string }
+
+// Error is the scheduler's word for it.
+func (e *unboundError) Error() string {
+	return fmt.Sprintf("pod has unbound immediate PersistentVolumeClaims: %s", e.claim)
+}
+
 // HostDisks knows volumes of type local and hostPath. path turns the path in the volume into one of this machine.
 func HostDisks(client kubernetes.Interface, path func(string) string) Disks {
 	return func(ctx context.Context, claim *corev1.PersistentVolumeClaim) (string, error) {
-		if claim.Spec.VolumeName == "" {
-			return "", fmt.Errorf("claim %q is not bound", claim.Name)
+		if claim.Status.Phase != corev1.ClaimBound {
+			return "", &unboundError{claim: claim.Name}
 		}
 		volume, err := client.CoreV1().PersistentVolumes().Get(ctx, claim.Spec.VolumeName, metav1.GetOptions{})
 		if err != nil {
@@ -150,6 +158,11 @@ func (s *Simulated) attempt(ctx context.Context, pod *corev1.Pod, state *simulat
 	if apierrors.IsNotFound(err) {
 		return // the ConfigMap or a claim is not there yet: the kubelet would wait too
 	}
+	var unbound *unboundError
+	if errors.As(err, &unbound) {
+		s.unschedulable(ctx, pod, unbound)
+		return
+	}
 	s.mu.Lock()
 	if err == nil {
 		state.clusterID, state.settled = clusterID, true
@@ -159,6 +172,20 @@ func (s *Simulated) attempt(ctx context.Context, pod *corev1.Pod, state *simulat
 	}
 	s.mu.Unlock()
 	pod.Status = s.podStatus(pod, state.restarts, err)
+	_, _ = s.Client.CoreV1().Pods(pod.Namespace).UpdateStatus(ctx, pod, metav1.UpdateOptions{})
+}
+
+// unschedulable is what the scheduler writes of a pod with a claim that has no volume; it looks again by itself.
+func (s *Simulated) unschedulable(ctx context.Context, pod *corev1.Pod, why error) {
+	for _, c := range pod.Status.Conditions {
+		if c.Type == corev1.PodScheduled && c.Reason == corev1.PodReasonUnschedulable {
+			return
+		}
+	}
+	pod.Status = corev1.PodStatus{Phase: corev1.PodPending, Conditions: []corev1.PodCondition{{
+		Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: corev1.PodReasonUnschedulable,
+		Message: why.Error(), LastTransitionTime: metav1.NewTime(s.Clock.Now()),
+	}}}
 	_, _ = s.Client.CoreV1().Pods(pod.Namespace).UpdateStatus(ctx, pod, metav1.UpdateOptions{})
 }
 

@@ -47,8 +47,12 @@ type ground struct {
 	// driver is the CSI driver of the volumes, whose handles are the folders; empty for local ones.
 	driver string
 
+	// kafkas plays what the metadata says while the cluster starts; nil where no node is held back.
+	kafkas *playedKafka
+
 	mu    sync.Mutex
 	warns []string
+	waits []string
 	hooks map[recovery.StepID]func()
 }
 
@@ -369,8 +373,11 @@ func (g *ground) look(ctx context.Context, req recovery.LookRequest) (*recovery.
 	if req.Depth == recovery.Objects {
 		return seen, nil
 	}
-	if err := readBut(ctx, g.disks, seen.Volumes, req.SetAside); err != nil {
+	if err := readBut(ctx, g.disks, seen.Volumes, req.SetAside, req.Lost); err != nil {
 		return nil, err
+	}
+	if req.Depth == recovery.Running {
+		return seen, g.kafkas.play(ctx, g, seen.Volumes)
 	}
 	for i := range seen.Volumes {
 		v := &seen.Volumes[i]
@@ -382,7 +389,7 @@ func (g *ground) look(ctx context.Context, req recovery.LookRequest) (*recovery.
 	}
 	seen.Findings = finding.Judge(finding.Input{
 		Volumes: seen.Volumes, Others: seen.Others, Cluster: seen.Cluster, Excluded: req.Excluded,
-		VolumesForbidden: seen.VolumesForbidden,
+		VolumesForbidden: seen.VolumesForbidden, Lost: req.Lost,
 	})
 	return seen, nil
 }
@@ -405,7 +412,13 @@ func (g *ground) Step(s recovery.Step) {
 }
 
 // Waiting implements recovery.Reporter.
-func (g *ground) Waiting(recovery.StepID, string) {}
+func (g *ground) Waiting(step recovery.StepID, text string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if line := string(step) + ": " + text; len(g.waits) == 0 || g.waits[len(g.waits)-1] != line {
+		g.waits = append(g.waits, line)
+	}
+}
 
 // Warn implements recovery.Reporter.
 func (g *ground) Warn(text string) {

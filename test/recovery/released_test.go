@@ -37,7 +37,7 @@ func (g *ground) lookPlanned(
 		if err := g.readLent(ctx, live, c, req); err != nil {
 			return nil, err
 		}
-		if err := c.Arrange(req.Excluded); err != nil {
+		if err := c.Arrange(req.Excluded, req.Lost); err != nil {
 			return nil, err
 		}
 	}
@@ -47,7 +47,7 @@ func (g *ground) lookPlanned(
 	}
 	seen.Findings = finding.Judge(finding.Input{
 		Volumes: seen.Volumes, Others: seen.Others, Cluster: seen.Cluster, Excluded: req.Excluded,
-		ClusterID: req.ClusterID,
+		ClusterID: req.ClusterID, Lost: req.Lost,
 	})
 	return seen, nil
 }
@@ -64,7 +64,7 @@ func (g *ground) readLent(ctx context.Context, live *scan.Live, c *scan.Cluster,
 	for i := range c.Released { // read by the name of the folder that it lies in
 		c.Released[i].Claim = &volume.Claim{Name: folderOf(c.Released[i].PV)}
 	}
-	err = errors.Join(err, read(ctx, g.disks, c.Released), read(ctx, g.disks, c.Volumes))
+	err = errors.Join(err, readBut(ctx, g.disks, c.Released, nil, req.Lost), read(ctx, g.disks, c.Volumes))
 	for i := range c.Released {
 		c.Released[i].Claim = nil
 	}

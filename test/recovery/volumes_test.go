@@ -30,12 +30,14 @@ func unpackVolumes(t *testing.T) string {
 
 // read fills in what is on the volumes, as a scan of their folder finds it.
 func read(ctx context.Context, disks string, claimed []volume.Volume) error {
-	return readBut(ctx, disks, claimed, nil)
+	return readBut(ctx, disks, claimed, nil, nil)
 }
 
-// readBut leaves out what is set aside.
-func readBut(ctx context.Context, disks string, claimed []volume.Volume, aside map[string][]string) error {
-	opts := scan.Options{SetAside: map[string][]string{}}
+// readBut leaves out what is set aside, and looks where lost nodes are in sync.
+func readBut(
+	ctx context.Context, disks string, claimed []volume.Volume, aside map[string][]string, lost []string,
+) error {
+	opts := scan.Options{SetAside: map[string][]string{}, Lost: lost}
 	for name, dirs := range aside {
 		opts.SetAside["dir/"+strings.TrimPrefix(name, "pvc/")] = dirs
 	}

@@ -83,6 +83,16 @@ func (k *Kafka) Produce(ctx context.Context, messages int) error {
 	return nil
 }
 
+// UnderReplicated lists the partitions that have a replica that is not in sync, by Kafka's own word.
+func (k *Kafka) UnderReplicated(ctx context.Context) (string, error) {
+	out, err := k.kafkaProgram(ctx, "", "kafka-topics.sh", "--bootstrap-server", k.bootstrap(), "--describe",
+		"--under-replicated-partitions")
+	if err != nil {
+		return "", fmt.Errorf("describe partitions: %w", err)
+	}
+	return strings.TrimSpace(out), nil
+}
+
 var topicLine = regexp.MustCompile(`(?m)^Topic: (\S+)\s+TopicId: (\S+)`)
 
 // Read reads what the cluster holds. messages is how many to expect.

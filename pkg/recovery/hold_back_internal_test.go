@@ -6,7 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/kafkarecover/kafkarecover/pkg/finding"
 	"github.com/kafkarecover/kafkarecover/pkg/strimzi"
 	"github.com/kafkarecover/kafkarecover/pkg/volume"
 )
@@ -24,30 +23,24 @@ func twoBrokers() *strimzi.Cluster {
 
 const lostClaim = "data-0-my-cluster-broker-1"
 
-func TestOnlyClaimsWhoseLossWasAcceptedAreAwaited(t *testing.T) {
-	t.Parallel()
-	for _, tc := range []struct {
-		accepted finding.Finding
-		want     int
-	}{
-		{finding.Finding{Rule: "slot-missing", Subject: "pvc/" + lostClaim}, 1},
-		{finding.Finding{Rule: "slot-missing", Subject: "node/1"}, 0},
-		{finding.Finding{Rule: "would-be-formatted", Subject: "pvc/" + lostClaim}, 0},
-		{finding.Finding{Rule: "slot-missing", Subject: "pvc/data-0-my-cluster-broker-7"}, 0}, // no pool wants it
-	} {
-		if got := lostClaims(twoBrokers(), []finding.Finding{tc.accepted}); len(got) != tc.want {
-			t.Errorf("%s=%s: got %v", tc.accepted.Rule, tc.accepted.Subject, got)
-		}
+// lostOf are the claims of the cluster that are named as lost.
+func lostOf(t *testing.T, c *strimzi.Cluster, refs ...string) []strimzi.ClaimName {
+	t.Helper()
+	lost, err := c.LostClaims(refs)
+	if err != nil || len(lost) == 0 {
+		t.Fatal(lost, err)
 	}
+	return lost
 }
 
-// TestAnAwaitedClaimIsNeitherMissedNorUnplanned follows a claim from the decision until it has its volume, and through
+// TestAHeldBackClaimIsNeitherMissedNorUnplanned follows a claim from the decision until it has its volume, and through
 // the journal.
-func TestAnAwaitedClaimIsNeitherMissedNorUnplanned(t *testing.T) {
+func TestAHeldBackClaimIsNeitherMissedNorUnplanned(t *testing.T) {
 	t.Parallel()
 	b := brokerBaseline()
 	b.formatted = map[string]bool{}
-	b.await(lostClaims(twoBrokers(), []finding.Finding{{Rule: "slot-missing", Subject: "pvc/" + lostClaim}}))
+	b.holdBack(lostOf(t, twoBrokers(), "node/1"))
+	b.epoch = 7
 	text, err := json.Marshal(b)
 	if err != nil {
 		t.Fatal(err)
@@ -58,6 +51,9 @@ func TestAnAwaitedClaimIsNeitherMissedNorUnplanned(t *testing.T) {
 	}
 	there := claimsOf(brokerVolume())
 	made := append(slices.Clone(there), volume.Claim{Name: lostClaim, UID: "new"})
+	held := append(slices.Clone(there), volume.Claim{
+		Name: lostClaim, UID: "held", Volume: volume.HeldBackPrefix + "x", Phase: volume.PhasePending,
+	})
 	bound := append(slices.Clone(there), volume.Claim{Name: lostClaim, UID: "new", Volume: "pv-9"})
 	for _, tc := range []struct {
 		name   string
@@ -65,6 +61,7 @@ func TestAnAwaitedClaimIsNeitherMissedNorUnplanned(t *testing.T) {
 		want   CheckState
 	}{
 		{"not made yet", there, CheckPending},
+		{"held back", held, CheckPending},
 		{"made, and without a volume", made, CheckPending},
 		{"bound", bound, CheckPassed},
 		{"another one besides", append(slices.Clone(bound), volume.Claim{Name: "data-0-my-cluster-broker-2"}), CheckFailed},
@@ -80,18 +77,16 @@ func TestAnAwaitedClaimIsNeitherMissedNorUnplanned(t *testing.T) {
 	if !read.formatted[lostClaim+"/kafka-log1"] {
 		t.Errorf("that its directory is new is what was accepted, got %v", read.formatted)
 	}
-	if got := read.awaited([]string{"data-0-my-cluster-broker-0"}); !slices.Equal(got, []string{lostClaim}) {
-		t.Errorf("got %v", got)
-	}
-	if got := read.awaited([]string{"data-0-my-cluster-broker-0", lostClaim}); len(got) > 0 {
-		t.Errorf("it is there, got %v", got)
+	if !slices.Equal(read.heldNodes(), []int32{1}) || !slices.Equal(read.heldPods(), []string{"my-cluster-broker-1"}) ||
+		read.epoch != 7 {
+		t.Errorf("the journal must say what is held back: %+v", read)
 	}
 }
 
 func TestPoolsThatAreCreatedKeepTheNodesOfLostVolumes(t *testing.T) {
 	t.Parallel()
 	c := twoBrokers()
-	lost := lostClaims(c, []finding.Finding{{Rule: "slot-missing", Subject: "pvc/" + lostClaim}})
+	lost := lostOf(t, c, "pvc/"+lostClaim)
 	c.Pools[0].Status.NodeIDs = []int32{4}
 	keepNodes(c, lost)
 	keepNodes(c, lost)
@@ -100,22 +95,27 @@ func TestPoolsThatAreCreatedKeepTheNodesOfLostVolumes(t *testing.T) {
 	}
 }
 
-// TestThePlanSaysWhichClaimsTheOperatorMakes holds with and without the guard on claims.
-func TestThePlanSaysWhichClaimsTheOperatorMakes(t *testing.T) {
+// TestThePlanSaysWhatIsHeldBack holds with and without the guard on claims.
+func TestThePlanSaysWhatIsHeldBack(t *testing.T) {
 	t.Parallel()
-	r := &run{lost: lostClaims(twoBrokers(), []finding.Finding{{Rule: "slot-missing", Subject: "pvc/" + lostClaim}})}
+	r := &run{lost: lostOf(t, twoBrokers(), "node/my-cluster-broker-1")}
 	for _, without := range []string{"", "left out: you may not create it"} {
 		r.noQuota, r.namespaceClaims = without, 1
 		in := planInput{quota: r.quotaPlan()}
-		if does := strings.Join(unpauseStep(in).Does, "\n"); !strings.Contains(does, "pvc/"+lostClaim+", empty") {
-			t.Errorf("guard %q: un-pausing does not say it: %s", without, does)
+		var does []string
+		for _, s := range slices.Concat(holdBackStep(in), joinSteps(in)) {
+			does = append(does, s.Does...)
+		}
+		if text := strings.Join(does, "\n"); !strings.Contains(text, "create pvc/"+lostClaim+", so that it has no volume") ||
+			!strings.Contains(text, "delete pvc/"+lostClaim) {
+			t.Errorf("guard %q: the plan does not say it: %s", without, text)
 		}
 		guard := quotaStep(in)
 		if raised := strings.Contains(strings.Join(guard.Does, "\n"), "=2"); raised != (without == "") || guard.Note != without {
 			t.Errorf("guard %q: got %+v", without, guard)
 		}
 	}
-	if does := unpauseStep(planInput{}).Does; len(does) != 1 {
-		t.Errorf("nothing is lost, got %q", does)
+	if in := (planInput{}); len(holdBackStep(in))+len(joinSteps(in)) > 0 {
+		t.Error("nothing is lost")
 	}
 }
