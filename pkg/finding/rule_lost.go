@@ -32,8 +32,8 @@ func lostRules() []entry {
 			Why: "The others would wait for ever. With an empty controller's vote they could elect a leader without what was " +
 				"committed, and what was committed may have been on the lost ones alone.",
 			Source: sourceLost,
-			Remedy: "look for the volumes of the controllers; if they are lost for good, start from the newest copy alone: see `" +
-				"kafkarecover metadata quorum --help`",
+			Remedy: "look for the volumes of the controllers; if they are lost for good, start from the newest copy alone: " +
+				"see `kafkarecover metadata quorum --help`",
 		}, judgeLostControllers},
 	}
 }
