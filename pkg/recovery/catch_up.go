@@ -119,7 +119,8 @@ func (c *caughtUp) left(volumes []volume.Volume) string {
 		case lost == nil:
 			return fmt.Sprintf("where node %d is in sync is not known yet", id)
 		case lost.InSync > 0:
-			return fmt.Sprintf("%d of %d partitions still have node %d in sync", lost.InSync, max(lost.Replicas, lost.InSync), id)
+			return fmt.Sprintf("%d of %d partitions still have node %d in sync", lost.InSync,
+				max(lost.Replicas, lost.InSync), id)
 		case slices.Contains(im.Brokers, id) && !slices.Contains(im.Fenced, id):
 			return fmt.Sprintf("node %d is not fenced yet", id)
 		}

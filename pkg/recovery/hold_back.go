@@ -124,8 +124,8 @@ func (r *run) lostClaim(c strimzi.ClaimName, held bool) *unstructured.Unstructur
 	return u
 }
 
-// stepHoldBack makes the claims of lost nodes so that they have no volume: nobody else makes them meanwhile. One that an
-// earlier operation holds back is taken as it is.
+// stepHoldBack makes the claims of lost nodes so that they have no volume: nobody else makes them meanwhile. One that
+// an earlier operation holds back is taken as it is.
 func (r *run) stepHoldBack(ctx context.Context) (string, error) {
 	for _, c := range r.base.held {
 		u, err := r.Kube.Get(ctx, kube.Claims(), r.Namespace, c.String())
