@@ -55,7 +55,10 @@ func lostCases() []ruleCase {
 		},
 		{rule: there, name: "nothing is named", change: func(*world) {}},
 
-		{rule: "slot-missing", name: "lost for good", change: func(w *world) { w.lose("node/0", "0-broker-0", "1-broker-0") }},
+		{
+			rule: "slot-missing", name: "lost for good",
+			change: func(w *world) { w.lose("node/0", "0-broker-0", "1-broker-0") },
+		},
 		{
 			rule: "slot-missing", name: "beside one that is", want: []string{pvcB10},
 			change: func(w *world) { w.lose(pvcB00, "0-broker-0", "1-broker-0") }, says: []string{"restore --lost node/0"},

@@ -94,7 +94,8 @@ func TestHeldBackNodesHaveJoined(t *testing.T) {
 	t.Parallel()
 	im := func(fenced []int32, inSync int) *volume.Image {
 		return &volume.Image{
-			Brokers: []int32{0, 2}, Fenced: fenced, Lost: map[int32]*volume.LostNode{2: {Replicas: 20, InSync: inSync, Alone: 1}},
+			Brokers: []int32{0, 2}, Fenced: fenced,
+			Lost: map[int32]*volume.LostNode{2: {Replicas: 20, InSync: inSync, Alone: 1}},
 		}
 	}
 	for _, tc := range []struct {

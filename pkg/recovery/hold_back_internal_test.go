@@ -111,7 +111,8 @@ func TestThePlanSaysWhatIsHeldBack(t *testing.T) {
 			t.Errorf("guard %q: the plan does not say it: %s", without, text)
 		}
 		guard := quotaStep(in)
-		if raised := strings.Contains(strings.Join(guard.Does, "\n"), "=2"); raised != (without == "") || guard.Note != without {
+		raised := strings.Contains(strings.Join(guard.Does, "\n"), "=2")
+		if raised != (without == "") || guard.Note != without {
 			t.Errorf("guard %q: got %+v", without, guard)
 		}
 	}

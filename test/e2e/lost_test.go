@@ -15,8 +15,8 @@ import (
 	"github.com/kafkarecover/kafkarecover/test/e2e/ground"
 )
 
-// leastInSync is the broker that the fewest partitions have in sync, by the newest metadata: of a cluster whose pods were
-// stopped all at once the last one to go may be the only one in sync of some.
+// leastInSync is the broker that the fewest partitions have in sync, by the newest metadata: of a cluster whose pods
+// were stopped all at once the last one to go may be the only one in sync of some.
 func (s *story) leastInSync() string {
 	s.Helper()
 	result, err := theTool(s.T).Run(s.ctx, nil, "scan", "kafka/my-cluster", "--namespace", s.Namespace, "-o", "json")

@@ -47,8 +47,8 @@ func (g *ground) provision(claims ...string) {
 	}
 }
 
-// loseNodes takes the claims and volumes of nodes away for good, and plays Kafka without them; provision has it that they can
-// have new ones.
+// loseNodes takes the claims and volumes of nodes away for good, and plays Kafka without them; provision has it that
+// they can have new ones.
 func (g *ground) loseNodes(nodes []int32, claims ...string) {
 	g.t.Helper()
 	background := metav1.DeletePropagationBackground
@@ -70,8 +70,8 @@ func (g *ground) loseNodes(nodes []int32, claims ...string) {
 	g.kafkas = &playedKafka{lost: nodes, claims: claims}
 }
 
-// wantJoined requires every claim to have its volume, the lost ones new ones, and no lost one to have had any before the
-// others had caught up.
+// wantJoined requires every claim to have its volume, the lost ones new ones, and no lost one to have had any before
+// the others had caught up.
 func (g *ground) wantJoined() {
 	g.t.Helper()
 	claims, err := g.typed.CoreV1().PersistentVolumeClaims(g.ns).List(g.t.Context(), metav1.ListOptions{})
@@ -107,8 +107,8 @@ func (g *ground) wantJoined() {
 	}
 }
 
-// A broker's volumes are lost for good, of a cluster of which only volumes are left: the others start without it, and it
-// is let in, empty, under its ID, once it is in sync nowhere.
+// A broker's volumes are lost for good, of a cluster of which only volumes are left: the others start without it, and
+// it is let in, empty, under its ID, once it is in sync nowhere.
 func TestALostBrokerIsHeldBackUntilTheOthersHaveCaughtUp(t *testing.T) {
 	t.Parallel()
 	g := newGround(t, nil)
@@ -194,7 +194,8 @@ func TestWhatCannotBeDoneWithoutIsRefused(t *testing.T) {
 		}
 	}
 	var flag *recovery.FlagError
-	if _, err := plan("node/9"); !errors.As(err, &flag) || !strings.Contains(err.Error(), "pvc/data-0-my-cluster-broker-2") {
+	_, err := plan("node/9")
+	if !errors.As(err, &flag) || !strings.Contains(err.Error(), "pvc/data-0-my-cluster-broker-2") {
 		t.Errorf("it must say what there is: %v", err)
 	}
 	refused("node/0", "lost-volume-is-there", "pvc/data-0-my-cluster-broker-0", "is not lost", "partitions")
