@@ -221,6 +221,8 @@ func (o *restoreOptions) Validate() error {
 	case o.rebindClaims && len(o.lost) > 0:
 		return errors.New("--rebind-claims and --lost cannot go together: the claims of a new cluster are in the places of " +
 			"the lost ones")
+	case len(o.lost) > 0 && !o.wait:
+		return errors.New("--lost lets a node in once the others have caught up: with --wait=false nobody would do it")
 	case o.rebindClaims && len(o.manifests) > 0:
 		return errors.New("--filename is for a Kafka resource that is gone, --rebind-claims for one that is there")
 	case slices.Contains(o.exclude, ""):

@@ -35,6 +35,9 @@ func (r *run) findLost() error {
 		return &FlagError{Flag: lostFlag, Why: "a node that is held back is let in once the others have caught up, and " +
 			"with --wait=false nobody would be there to do it"}
 	}
+	if r.before.Cluster == nil {
+		return &FlagError{Flag: lostFlag, Why: "it names nodes of a cluster that Strimzi runs"}
+	}
 	lost, err := r.before.Cluster.LostClaims(r.Lost)
 	var unknown *strimzi.LostError
 	if errors.As(err, &unknown) {

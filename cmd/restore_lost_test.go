@@ -1,0 +1,28 @@
+package cmd
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/kafkarecover/kafkarecover/pkg/exitcode"
+)
+
+func TestWhatIsWrongWithLostNodesIsSaidBeforeAnythingIsAsked(t *testing.T) {
+	t.Parallel()
+	s := newStandIn(t)
+	for want, args := range map[string][]string{
+		"node/my-cluster-broker-2 or pvc/": {"--lost", "worker-1"},
+		`parse "pv/data-2"`:                {"--lost", "node/2", "--lost", "pv/data-2"},
+		"with --wait=false nobody":         {"--lost", "node/2", "--wait=false"},
+		"cannot go together":               {"--lost", "node/2", "--rebind-claims"},
+		"--lost pvc/data-0-my-cluster-b-1": {"--accept", "slot-missing=pvc/data-0-my-cluster-b-1"},
+	} {
+		got := s.run(append([]string{"restore", "kafka/my-cluster", "--yes"}, args...)...)
+		if got.code != exitcode.Usage || !strings.Contains(got.err, want) {
+			t.Errorf("want %q and exit code 2, got %d: %s", want, got.code, got.err)
+		}
+	}
+	if n := len(s.server.Requests()); n != 0 {
+		t.Errorf("%d requests for what cannot be done", n)
+	}
+}
