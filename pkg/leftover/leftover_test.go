@@ -296,3 +296,24 @@ func TestWhatMayNotBeSeenIsTold(t *testing.T) {
 		t.Errorf("without pods there is nothing to tell, got %v", err)
 	}
 }
+
+// A claim that holds a lost node back is named, and kept: the operation is gone on with, or the cluster restored anew.
+func TestAClaimThatHoldsANodeBackIsKept(t *testing.T) {
+	t.Parallel()
+	s := kubetest.New(t)
+	put(s, kube.Claims(), "PersistentVolumeClaim", "kafka", "data-0-my-cluster-broker-2", operation, kubetest.Object{
+		"spec":   kubetest.Object{"volumeName": "kafkarecover-held-" + operation},
+		"status": kubetest.Object{"phase": "Pending"},
+	})
+	r := find(t, s, "kafka", operation)
+	if len(r.Operations) != 1 || r.Operations[0].Removable() || len(r.Operations[0].Kept) != 1 ||
+		!strings.Contains(r.Operations[0].Kept[0], "data-0-my-cluster-broker-2 (held back") {
+		t.Fatalf("%+v", r.Operations)
+	}
+	if err := r.Remove(context.Background(), s.Client(t, "kafka"), timeout); err != nil {
+		t.Fatal(err)
+	}
+	if s.Get(kube.Claims(), "kafka", "data-0-my-cluster-broker-2") == nil {
+		t.Error("it was removed")
+	}
+}
