@@ -33,6 +33,10 @@ the ones that are theirs, and the resources are created paused, with the node ID
 users that are there stay; pods that outlived the Kafka resource are restarted together where the operator cannot reach
 them, which Secrets of the certificate authorities, given with -f too, spare them.
 
+Kafka that a StatefulSet runs, without Strimzi, comes back the same way with --statefulset: its volumes are read, claims
+of the names it looks for are made and bound to the ones that are theirs, and where it is gone it is created from -f,
+after the cluster ID that its pods are given was compared with that of the volumes. One that is there is never scaled.
+
 Where everything was created again too early, and a new cluster stands on new volumes beside the old ones, which lie
 Released, --rebind-claims brings the old ones back: it says what the new cluster has accepted, stops its pods, and makes
 the claims again for the old volumes. The new volumes are kept.`
@@ -48,6 +52,7 @@ type restoreOptions struct {
 	reading readFlags
 
 	cluster         string
+	set             string
 	clusterID       string
 	exclude         []string
 	accept          []string
@@ -81,20 +86,22 @@ func newRestoreCmd(f *Factory) *cobra.Command {
 	}
 	format := output.NewValue()
 	cmd := &cobra.Command{
-		Use:   "restore kafka/NAME",
+		Use:   "restore kafka/NAME | --statefulset NAME",
 		Short: "Bring a cluster back on the volumes it left",
 		Long:  restoreLong,
 		Example: `kafkarecover restore kafka/my-cluster -n kafka --dry-run=client
 kafkarecover restore kafka/my-cluster -n kafka
 kafkarecover restore --cluster my-cluster -n kafka --yes -o json
 kafkarecover restore kafka/my-cluster -n kafka -f manifests/
-kafkarecover restore kafka/my-cluster -n kafka --rebind-claims`,
+kafkarecover restore kafka/my-cluster -n kafka --rebind-claims
+kafkarecover restore --statefulset my-kafka -n kafka -f my-kafka.yaml`,
 		GroupID:           groupRecover,
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: f.fromCluster(clusterNames("kafka/")),
 		RunE:              f.do(o, format),
 	}
 	o.addFlags(cmd)
+	o.addSetFlag(cmd)
 	o.reading.addFlags(cmd)
 	addOutputFlag(cmd, format)
 	return exits(cmd, exitcode.Refused, exitcode.NotFound, exitcode.Incomplete)
@@ -167,6 +174,12 @@ func (o *restoreOptions) Complete(_ context.Context, args []string) error {
 		return exitcode.With(exitcode.Usage, err)
 	}
 	o.name = o.cluster
+	if o.set != "" {
+		if len(targets) > 0 {
+			return usagef("%s and --%s %s are two", targets[0], setFlag, o.set)
+		}
+		o.name = o.set
+	}
 	if len(targets) == 1 {
 		if o.cluster != "" && o.cluster != targets[0].Name {
 			return usagef("kafka/%s and --cluster %s name two clusters", targets[0].Name, o.cluster)
@@ -242,6 +255,9 @@ func (o *restoreOptions) Run(ctx context.Context) (any, error) {
 	client, err := o.factory.Kube()
 	if err != nil {
 		return nil, err
+	}
+	if o.set != "" {
+		return o.restoreSet(ctx, client)
 	}
 	declaration, err := o.declared(ctx, client.Namespace())
 	if err != nil {

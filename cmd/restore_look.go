@@ -23,7 +23,7 @@ func (o *restoreOptions) looker(
 			return nil, err
 		}
 		opts, _ := o.factory.lookOptions(operation, &o.reading)
-		tell := &lookProgress{reporter: o.factory.Progress(), title: "read the volumes of kafka/" + req.Name}
+		tell := &lookProgress{reporter: o.factory.Progress(), title: "read the volumes of " + req.Named()}
 		defer tell.settle()
 		opts.Observe = tell.observe
 		if image != nil {
@@ -42,6 +42,9 @@ func (o *restoreOptions) looker(
 		opts.Lost = req.Lost
 		if req.Depth == recovery.Running { // again and again: what is read when is not told
 			opts.Via, opts.Released, opts.Observe = scan.Exec, false, nil
+		}
+		if req.StatefulSet {
+			return lookAtSet(ctx, client, req, opts)
 		}
 		seen, err := scan.Look(ctx, client, req.Namespace, req.Name, opts)
 		if err != nil {

@@ -109,6 +109,13 @@ func (o *resumeOptions) Run(ctx context.Context) (any, error) {
 			return nil, operationError(err)
 		}
 		o.restore.name = rec.Began.Kafka.Name
+		if rec.Began.Request.StatefulSet {
+			given.DeclaredSet, err = declaredSet(ctx, f, o.restore.manifests, client.Namespace(), o.restore.name)
+			o.restore.manifests = nil
+		}
+		if err != nil {
+			return nil, err
+		}
 		if given.Declared, err = o.restore.declared(ctx, client.Namespace()); err != nil {
 			return nil, err
 		}

@@ -41,7 +41,8 @@ kafkarecover scan pvc/data-0-my-cluster-broker-0
 kafkarecover scan -A -o json > tonight.json
 kafkarecover scan kafka/my-cluster --released
 kafkarecover scan --dir /mnt/volumes --fail-on warning
-kafkarecover scan --against tonight.json`
+kafkarecover scan --against tonight.json
+kafkarecover scan --statefulset my-kafka --released`
 
 const failNever = "never"
 
@@ -50,14 +51,17 @@ type scanOptions struct {
 	read    readFlags
 	// cluster is --cluster, targets the arguments and it.
 	cluster string
-	targets []target
-	all     bool
-	dir     string
-	failOn  *choice
-	ignore  []string
-	exclude []string
-	against string
-	deep    bool
+	// set is --statefulset, manifests --filename.
+	set       string
+	manifests []string
+	targets   []target
+	all       bool
+	dir       string
+	failOn    *choice
+	ignore    []string
+	exclude   []string
+	against   string
+	deep      bool
 	// released is --released.
 	released bool
 
@@ -89,6 +93,11 @@ func newScanCmd(f *Factory) *cobra.Command {
 func (o *scanOptions) addFlags(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVar(&o.cluster, "cluster", "", "The Kafka cluster `NAME`: the same as kafka/NAME, for scripts")
+	flags.StringVar(&o.set, setFlag, "",
+		"The StatefulSet `NAME` that runs Kafka without Strimzi, with its claims and volumes")
+	flags.StringArrayVarP(&o.manifests, "filename", "f", nil,
+		"The StatefulSet's manifest where it is gone, beside --statefulset: `FILE`, folder, kustomization, or - for "+
+			"standard input; may be repeated")
 	flags.BoolVarP(&o.all, "all-namespaces", "A", false, "Look at the clusters of all namespaces")
 	flags.StringVar(&o.dir, "dir", "", "Read the volumes in the folder `PATH`, or the one volume or log directory it is")
 	flags.Var(o.failOn, "fail-on", "Exit with 3 when there are findings of this severity or worse")
@@ -159,6 +168,11 @@ func readScan(path string) (*scan.Scan, error) {
 // Validate implements action.
 func (o *scanOptions) Validate() error {
 	switch {
+	case o.set != "" && (len(o.targets) > 0 || o.all || o.dir != "" || o.against != ""):
+		return errors.New("--statefulset names one set: it cannot be combined with other targets, --all-namespaces, --dir, " +
+			"--against")
+	case o.set == "" && len(o.manifests) > 0:
+		return errors.New("--filename is the manifest of a StatefulSet that is gone: name it with --statefulset")
 	case o.dir != "" && len(o.targets) > 0:
 		return fmt.Errorf("--dir reads a folder: it cannot be combined with %s", o.targets[0])
 	case o.dir != "" && o.all:
@@ -243,13 +257,32 @@ func (o *scanOptions) kubernetes(ctx context.Context) (*scan.Scan, error) {
 	defer settle()
 	opts.Excluded, opts.Deep, opts.Released = o.excluded("pvc/"), o.deep, o.released
 	opts.Removal = &o.removal
-	result, err := scan.Kubernetes(ctx, client, scan.Targets{
-		Namespace: client.Namespace(), All: o.all, Clusters: o.clusters(), Claims: o.claims(),
-	}, o.factory.Now(), opts)
+	result, err := o.look(ctx, client, opts)
 	if errors.Is(err, probe.ErrNoImage) {
 		result = nil // a look without its volumes is not what was asked for
 	}
 	return result, lookError(err)
+}
+
+// look looks at what was named.
+func (o *scanOptions) look(ctx context.Context, client *kube.Client, opts scan.Options) (*scan.Scan, error) {
+	if o.set == "" {
+		return scan.Kubernetes(ctx, client, scan.Targets{
+			Namespace: client.Namespace(), All: o.all, Clusters: o.clusters(), Claims: o.claims(),
+		}, o.factory.Now(), opts)
+	}
+	set, err := declaredSet(ctx, o.factory, o.manifests, client.Namespace(), o.set)
+	if err != nil {
+		return nil, err
+	}
+	if set != nil {
+		opts.Set, opts.Configs = set.Planned(), set.Configs()
+	}
+	result, err := scan.KubernetesSet(ctx, client, client.Namespace(), o.set, o.factory.Now(), opts)
+	if missing := setError(err); missing != err { //nolint:errorlint // it is the same one, or has an exit code now
+		return nil, missing
+	}
+	return result, err
 }
 
 // Finish implements finisher: the result is not held back while temporary pods end.

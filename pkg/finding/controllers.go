@@ -51,8 +51,13 @@ func findControllers(s *scene) controllers {
 			c.sources = append(c.sources, controllerSource{name: sourcePools, voters: static(ids)})
 		}
 	}
-	if source, ok := recordedVoters(s); ok {
-		c.sources = append(c.sources, source)
+	recorded, ok := recordedVoters(s)
+	if given := s.givenVoters(); len(given) > 0 && (!ok || recorded.voters[0].DirectoryID == "") {
+		// Where the log has a set of voters, what the pods are told is ignored (Kafka: KafkaRaftClient, kraft.version 1).
+		c.sources = append(c.sources, controllerSource{name: sourceEnvironment + s.in.Set.Ref(), voters: static(given)})
+	}
+	if ok {
+		c.sources = append(c.sources, recorded)
 	}
 	if source, ok := quorumStateVoters(s); ok {
 		c.sources = append(c.sources, source)

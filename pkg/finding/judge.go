@@ -25,7 +25,7 @@ type entry struct {
 func entries() []entry {
 	return slices.Concat(identityRules(), slotRules(), assignRules(), contentRules(), quorumRules(), objectRules(),
 		liveRules(), versionRules(), severalRules(), redeclaredRules(), displacedRules(),
-		heldRules())
+		heldRules(), voterRules(), setRules())
 }
 
 // Rules returns the documentation of every rule, sorted by ID.
@@ -53,7 +53,7 @@ func RuleByID(id string) (rule Rule, ok bool) {
 func Judge(in Input) []Finding {
 	s := newScene(in)
 	var out []Finding
-	for _, e := range entries() {
+	for _, e := range entriesFor(s) {
 		for _, f := range e.judge(s) {
 			out = append(out, e.finding(f))
 		}

@@ -287,6 +287,7 @@ func judgeNoClaim(s *scene) []found {
 		return []found{{
 			subject: v.Name, message: "is " + v.PV.Phase + ": no claim holds it",
 			evidence: []string{fmt.Sprintf("%s: claimRef %s, uid %s", v.Name, claimOf(v.PV), v.PV.ClaimUID)},
+			remedy:   s.noClaimRemedy(v),
 		}}
 	})
 }
@@ -304,6 +305,7 @@ func judgeShadowed(s *scene) []found {
 			subject:  v.Name,
 			message:  "is bound to pv/" + v.Claim.Volume + ", and another volume was bound to a claim of that name",
 			evidence: append([]string{"pv/" + v.Claim.Volume + ": bound to it now"}, evidence...),
+			remedy:   s.shadowedRemedy(v),
 		}}
 	})
 }

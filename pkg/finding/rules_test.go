@@ -27,7 +27,7 @@ type ruleCase struct {
 func allCases() []ruleCase {
 	return slices.Concat(identityCases(), slotCases(), assignCases(), readingCases(), contentCases(), quorumCases(),
 		objectCases(), liveCases(), operatorCases(), versionCases(), severalCases(), redeclaredCases(),
-		displacedCases(), heldCases(), lostCases())
+		displacedCases(), heldCases(), setCases(), lostCases())
 }
 
 func TestRules(t *testing.T) {

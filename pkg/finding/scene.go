@@ -46,7 +46,10 @@ type vol struct {
 func newScene(in Input) *scene {
 	s := &scene{in: in, nodes: map[int32][]*vol{}}
 	for i := range in.Volumes {
-		v := newVol(&in.Volumes[i], in.Excluded[in.Volumes[i].Name])
+		v := newVol(&in.Volumes[i], in.Excluded[in.Volumes[i].Name], in.Set != nil)
+		if in.Set != nil && !holdsKafka(in, v.Volume) {
+			v.hasNode = false // it is the pod's, and nothing that Kafka looks into
+		}
 		s.vols = append(s.vols, v)
 		if v.hasNode {
 			s.nodes[v.node] = append(s.nodes[v.node], v)
@@ -71,7 +74,9 @@ func newScene(in Input) *scene {
 	return s
 }
 
-func newVol(v *volume.Volume, excluded bool) *vol {
+// newVol tells the log directories of a volume apart; plain tells that the node uses whatever directory is on it, as
+// outside of Strimzi.
+func newVol(v *volume.Volume, excluded, plain bool) *vol {
 	out := &vol{Volume: v, excluded: excluded}
 	if v.Slot != nil {
 		out.node, out.hasNode = v.Slot.NodeID, true
@@ -83,7 +88,7 @@ func newVol(v *volume.Volume, excluded bool) *vol {
 	}
 	for i := range v.Contents.Dirs {
 		d := &v.Contents.Dirs[i]
-		if out.uses(d) {
+		if plain || out.uses(d) {
 			out.own = append(out.own, d)
 		} else {
 			out.foreign = append(out.foreign, d)

@@ -3,6 +3,7 @@
 package finding
 
 import (
+	"github.com/kafkarecover/kafkarecover/pkg/statefulset"
 	"github.com/kafkarecover/kafkarecover/pkg/strimzi"
 	"github.com/kafkarecover/kafkarecover/pkg/volume"
 )
@@ -58,6 +59,9 @@ type Input struct {
 	Others []volume.PersistentVolume
 	// Cluster is nil when there is no Kafka resource or nothing but folders was looked at.
 	Cluster *strimzi.Cluster
+	// Set is the StatefulSet whose pods run Kafka, there or declared; nil under Strimzi. The rules that are about Strimzi
+	// are left out where it is given.
+	Set *statefulset.Set
 	// Excluded are volumes the person has given up: they count as lost.
 	Excluded map[string]bool
 	// Lost name the nodes and claims that the person says are lost for good, as strimzi.ParseLost reads them: they are

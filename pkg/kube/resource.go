@@ -44,6 +44,9 @@ func ResourceQuotas() schema.GroupVersionResource { return core("resourcequotas"
 // Deployments are apps/v1 deployments.
 func Deployments() schema.GroupVersionResource { return group("apps", "deployments") }
 
+// StatefulSets are apps/v1.
+func StatefulSets() schema.GroupVersionResource { return group("apps", "statefulsets") }
+
 // Autoscalers are autoscaling/v1 HorizontalPodAutoscalers.
 func Autoscalers() schema.GroupVersionResource {
 	return group("autoscaling", "horizontalpodautoscalers")

@@ -31,6 +31,9 @@ type Placement struct {
 	From string `json:"from"`
 	// Exists tells that the claim is there and bound to the volume already.
 	Exists bool `json:"exists,omitempty"`
+
+	// ofSet tells that the slot is a StatefulSet's: Cluster is the set, and Pool the claim template.
+	ofSet bool
 }
 
 // Result is what goes where.
@@ -208,8 +211,11 @@ func (p Placement) As(v volume.Volume, namespace string) volume.Volume {
 		Request: cmp.Or(p.Request, pv.Capacity),
 	}
 	v.Slot = &volume.Slot{Cluster: p.Cluster, Pool: p.Pool, NodeID: p.NodeID, VolumeID: p.VolumeID}
+	if p.ofSet {
+		v.Slot.Claim = p.Claim
+	}
 	return v
 }
 
 // Planned is in place of the UID of a claim that is not made yet.
-const Planned = "planned"
+const Planned = volume.PlannedUID

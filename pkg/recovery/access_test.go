@@ -37,6 +37,7 @@ func TestTheRolesInTheDocumentationAreTheOnesThatAreReviewed(t *testing.T) {
 		"snapshot-role.yaml":         recovery.SnapshotAccess("kafka"),
 		"rebind-role.yaml":           recovery.RebindAccess("kafka", "v1"),
 		"hold-back-role.yaml":        recovery.HoldBackAccess("kafka"),
+		"statefulset-role.yaml":      slices.Concat(recovery.SetAccess("kafka"), recovery.CreateSetAccess("kafka")),
 	} {
 		want, err := kube.Roles(roleNames()[file], accesses)
 		if err != nil {
@@ -70,6 +71,7 @@ func roleNames() map[string]string {
 		"hold-operator-role.yaml": "kafkarecover-hold-operator",
 		"snapshot-role.yaml":      "kafkarecover-snapshot",
 		"hold-back-role.yaml":     "kafkarecover-hold-back",
+		"statefulset-role.yaml":   "kafkarecover-statefulset",
 	}
 }
 
@@ -118,6 +120,25 @@ func TestHoldingTheOperatorChangesNothingOfItButItsReplicas(t *testing.T) {
 		if changes && (a.Verb != "patch" || a.Resource != "deployments" || a.Subresource != "scale" || a.Name != "op") {
 			t.Errorf("%s is not needed", a)
 		}
+	}
+}
+
+// Of a StatefulSet nothing is deleted but claims that it made itself, and its own lock, journal and pods.
+func TestRestoringAStatefulSetNeverDeletesItOrAVolume(t *testing.T) {
+	t.Parallel()
+	var deletes []string
+	for _, a := range slices.Concat(recovery.SetAccess("kafka"), recovery.CreateSetAccess("kafka")) {
+		known := slices.Contains([]string{"get", "patch", "create"}, a.Verb)
+		if a.Resource == "secrets" || a.Resource == "statefulsets" && !known {
+			t.Errorf("%s is not needed: it is never scaled or deleted, and Secrets are not read", a)
+		}
+		if a.Verb == "delete" {
+			deletes = append(deletes, a.Resource)
+		}
+	}
+	want := []string{"configmaps", "leases", "persistentvolumeclaims", "pods", "services"}
+	if slices.Sort(deletes); !slices.Equal(deletes, want) {
+		t.Errorf("it may delete %q, and needs %q", deletes, want)
 	}
 }
 

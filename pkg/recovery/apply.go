@@ -68,7 +68,7 @@ func (r *run) apply(ctx context.Context) error {
 func (r *run) act(ctx context.Context, actions []action) error {
 	defer r.endWatch()
 	for _, a := range actions {
-		if r.unpaused && r.Wait && r.watch == nil {
+		if r.unpaused && r.Wait && r.watch == nil && !r.StatefulSet {
 			r.beginWatch(ctx)
 		}
 		watched := r.watch.under(ctx)
@@ -111,6 +111,10 @@ func (r *run) runStep(ctx context.Context, id StepID, do func(context.Context) (
 
 // afterFailure says how things stand and what can be done now.
 func (r *run) afterFailure(id StepID, err error) {
+	if r.StatefulSet {
+		r.afterSetFailure(id, err)
+		return
+	}
 	if r.unpaused {
 		r.result.Reason = fmt.Sprintf("un-paused, not verified: %v", err)
 		if r.result.Outcome == OutcomeWrong { // a check that failed does not come right with time

@@ -91,6 +91,9 @@ func (r *run) placed(p placement.Placement) (*volume.Volume, error) {
 
 // claimObject is the claim that is made for a placement. It says which operation made it.
 func (r *run) claimObject(p placement.Placement) (*unstructured.Unstructured, error) {
+	if r.before.Set != nil {
+		return r.setClaim(r.before.Set, p)
+	}
 	v, err := r.placed(p)
 	if err != nil {
 		return nil, err

@@ -14,6 +14,7 @@ import (
 	"github.com/kafkarecover/kafkarecover/pkg/binding"
 	"github.com/kafkarecover/kafkarecover/pkg/kube"
 	"github.com/kafkarecover/kafkarecover/pkg/protect"
+	"github.com/kafkarecover/kafkarecover/pkg/statefulset"
 	"github.com/kafkarecover/kafkarecover/pkg/strimzi"
 	"github.com/kafkarecover/kafkarecover/pkg/volume"
 )
@@ -136,6 +137,13 @@ func kinds(version string) map[string]kind {
 			gvr: strimzi.TopicGVR(version), namespaced: true, created: true,
 			back: []string{annotations + strimzi.ManagedAnnotation},
 		},
+		// One that was created may have started Kafka, and is never deleted; what was made beside it is.
+		statefulset.Kind: {
+			gvr: kube.StatefulSets(), namespaced: true, back: []string{annotations + OperationAnnotation},
+		},
+		"Service":                 {gvr: kube.Services(), namespaced: true, created: true},
+		statefulset.KindConfigMap: {gvr: kube.ConfigMaps(), namespaced: true, created: true},
+
 		"Namespace":        {gvr: kube.Namespaces()},
 		limitRangeKind:     {gvr: kube.LimitRanges(), namespaced: true},
 		"ResourceQuota":    {gvr: kube.ResourceQuotas(), namespaced: true, created: true},

@@ -130,8 +130,10 @@ func (r *Recorded) understand(namespace string) error {
 	switch {
 	case r.Began.Request == nil, r.Entries[0].Phase != PhaseBegin:
 		return refuse("its first entry does not say what was asked for")
-	case kafka.Kind != strimzi.KafkaKind || !objectNamed.MatchString(kafka.Name):
-		return refuse("it is about %s, which is no Kafka resource", kafka)
+	case kafka.Kind != strimzi.KafkaKind && !r.ofSet() || !objectNamed.MatchString(kafka.Name):
+		return refuse("it is about %s, which is neither a Kafka resource nor a StatefulSet", kafka)
+	case r.ofSet() != r.Began.Request.StatefulSet:
+		return refuse("it is about %s, and something else was asked for", kafka)
 	case !objectNamed.MatchString(kafka.Namespace):
 		return refuse("%q is no namespace", kafka.Namespace)
 	case kafka.Namespace != r.Began.Request.Namespace || kafka.Name != r.Began.Request.Name:
@@ -200,7 +202,7 @@ func (r *Recorded) kafkaUID() string {
 	uid := ""
 	for i := range r.Entries {
 		for _, c := range r.Entries[i].Changes {
-			if r.Entries[i].Phase == PhaseDone && c.Verb == VerbCreate && c.Object.Kind == strimzi.KafkaKind {
+			if r.Entries[i].Phase == PhaseDone && c.Verb == VerbCreate && c.Object.Kind == r.Began.Kafka.Kind {
 				uid = c.Object.UID
 			}
 		}

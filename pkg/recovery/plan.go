@@ -76,6 +76,8 @@ type Plan struct {
 	Namespace string `json:"namespace"`
 	Cluster   string `json:"cluster"`
 	KafkaUID  string `json:"kafkaUid"`
+	// Resource is the type of what Cluster names, "kafka" where it is empty.
+	Resource string `json:"resource,omitempty"`
 	// ClusterID is the ID that is written back; ClusterIDFrom says how it was established.
 	ClusterID     string   `json:"clusterId"`
 	ClusterIDFrom string   `json:"clusterIdFrom"`
@@ -109,6 +111,7 @@ func (p *Plan) step(id StepID) *Step {
 type planInput struct {
 	operation, context, server string
 	namespace, cluster, uid    string
+	resource                   string // the type of what cluster names; kafka where empty
 	id                         string
 	idFrom                     string
 	claims, excluded           []string
@@ -213,11 +216,11 @@ func readStep(in planInput) Step {
 
 func lockStep(in planInput) Step {
 	return Step{
-		ID: StepLock, Title: "take the lock on kafka/" + in.cluster,
+		ID: StepLock, Title: "take the lock on " + Named(in.resource, in.cluster),
 		Does: []string{
 			"create lease/" + lockName(in.cluster),
 			"create configmap/" + objectName(in.operation, "") + ", the journal's copy in the cluster",
-			"annotate kafka/" + in.cluster + " and its volumes with " + OperationAnnotation + "=" + in.operation,
+			"annotate " + Named(in.resource, in.cluster) + " and its volumes with " + OperationAnnotation + "=" + in.operation,
 		},
 		Expects: []string{"no other operation holds the lock"},
 		Check:   "the lease names this operation",

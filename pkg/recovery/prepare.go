@@ -120,7 +120,7 @@ func (o *Observation) persistentVolumes(released bool) []*volume.PersistentVolum
 		out = append(out, o.Volumes[i].PV)
 	}
 	for i := range o.Others {
-		if o.Planned || released {
+		if o.Planned || o.Set != nil || released {
 			out = append(out, &o.Others[i])
 		}
 	}

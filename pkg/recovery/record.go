@@ -118,12 +118,22 @@ func basisOf(serverID, operation string, seen *Observation) Basis {
 		ServerID: serverID, Objects: map[string]ObjectBasis{}, Claims: map[string]ClaimBasis{},
 		Contents: map[string]string{},
 	}
+	if set := seen.Set; set != nil {
+		b.Objects[set.Ref()] = ObjectBasis{UID: set.UID, Generation: set.Generation}
+		b.addVolumes(operation, seen)
+		return b
+	}
 	kafka := &seen.Cluster.Kafka
 	b.Objects["kafka/"+kafka.Name] = objectBasis(&kafka.Meta, "")
 	for i := range seen.Cluster.Pools {
 		pool := &seen.Cluster.Pools[i]
 		b.Objects["kafkanodepool/"+pool.Name] = objectBasis(&pool.Meta, pool.NextNodeIDs)
 	}
+	b.addVolumes(operation, seen)
+	return b
+}
+
+func (b *Basis) addVolumes(operation string, seen *Observation) {
 	for i := range seen.Volumes {
 		v := &seen.Volumes[i]
 		if v.Claim != nil {
@@ -138,7 +148,6 @@ func basisOf(serverID, operation string, seen *Observation) Basis {
 		}
 		b.Contents[v.Name] = contentDigest(v)
 	}
-	return b
 }
 
 func objectBasis(m *strimzi.Meta, next string) ObjectBasis {

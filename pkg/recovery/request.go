@@ -16,6 +16,7 @@ import (
 	"github.com/kafkarecover/kafkarecover/pkg/kube"
 	"github.com/kafkarecover/kafkarecover/pkg/placement"
 	"github.com/kafkarecover/kafkarecover/pkg/redeclared"
+	"github.com/kafkarecover/kafkarecover/pkg/statefulset"
 	"github.com/kafkarecover/kafkarecover/pkg/strimzi"
 	"github.com/kafkarecover/kafkarecover/pkg/volume"
 )
@@ -45,6 +46,9 @@ type Request struct {
 	Lost []string `json:"lost,omitempty"`
 	// Declared are the manifests of resources that are gone; nil where none were given. Secrets are among them.
 	Declared *declared.Cluster `json:"-"`
+	// StatefulSet tells that Name is that of a StatefulSet that runs Kafka without Strimzi; DeclaredSet is its manifest.
+	StatefulSet bool                  `json:"statefulSet,omitempty"`
+	DeclaredSet *declared.StatefulSet `json:"-"`
 	// NamespaceManifest is the namespace as it was saved, to be made where it is gone; nil where none was given.
 	NamespaceManifest *declared.Namespace `json:"-"`
 	// Redeclared are volumes to declare anew, from what an earlier look saved; nil where none are. Neither a journal nor
@@ -101,6 +105,10 @@ type LookRequest struct {
 	// SetAside are log directories that are looked past, by the volume's name, as if they were renamed already. Visit
 	// sees them.
 	SetAside map[string][]string
+	// StatefulSet looks at a StatefulSet instead of a Kafka resource, at DeclaredSet where there is none. Volumes that no
+	// claim holds are lent by Lender, read and placed; without a Lender they are left alone.
+	StatefulSet bool
+	DeclaredSet *declared.StatefulSet
 	// Planned are resources to judge by where there is no Kafka resource; volumes that no claim holds are then lent to
 	// claims of a temporary name by Lender, read and placed.
 	Planned *strimzi.Cluster
@@ -117,7 +125,9 @@ type LookRequest struct {
 // Observation is what one look showed.
 type Observation struct {
 	// Cluster is nil when there is no such Kafka resource.
-	Cluster  *strimzi.Cluster
+	Cluster *strimzi.Cluster
+	// Set is the StatefulSet, where that was looked at instead.
+	Set      *statefulset.Set
 	Volumes  []volume.Volume
 	Others   []volume.PersistentVolume
 	Findings []finding.Finding

@@ -11,6 +11,7 @@ import (
 	"github.com/kafkarecover/kafkarecover/pkg/alarm"
 	"github.com/kafkarecover/kafkarecover/pkg/finding"
 	"github.com/kafkarecover/kafkarecover/pkg/output"
+	"github.com/kafkarecover/kafkarecover/pkg/statefulset"
 	"github.com/kafkarecover/kafkarecover/pkg/strimzi"
 	"github.com/kafkarecover/kafkarecover/pkg/volume"
 )
@@ -295,18 +296,22 @@ func (r *run) hold(ctx context.Context) error {
 
 // beginning is what this run writes into the journal before anything else.
 func (r *run) beginning(req *Request) *Beginning {
+	kind := strimzi.KafkaKind
+	if r.StatefulSet {
+		kind = statefulset.Kind
+	}
 	return &Beginning{
 		Operation: r.operation, Holder: r.holder, Place: r.place, Request: req,
 		Kafka: ObjectRef{
-			APIVersion: r.pause.gvr.GroupVersion().String(), Kind: strimzi.KafkaKind, Namespace: r.Namespace, Name: r.Name,
+			APIVersion: r.pause.gvr.GroupVersion().String(), Kind: kind, Namespace: r.Namespace, Name: r.Name,
 			UID: r.pause.uid,
 		},
 	}
 }
 
 func (r *run) describe() string {
-	return fmt.Sprintf("restore kafka %q uid %s on server %q context %q as %q; excluded %v, accepted %v, "+
-		"cluster ID asked for %q", r.Namespace+"/"+r.Name, r.pause.uid, r.place.Server, r.place.Context, r.place.User,
+	return fmt.Sprintf("restore %s of %q uid %s on server %q context %q as %q; excluded %v, accepted %v, "+
+		"cluster ID asked for %q", r.Named(), r.Namespace, r.pause.uid, r.place.Server, r.place.Context, r.place.User,
 		r.Exclude, r.Accept, r.ClusterID)
 }
 

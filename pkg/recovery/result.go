@@ -30,15 +30,19 @@ const (
 	OutcomePartlyUndone Outcome = "partly-undone" // what somebody else changed since was left
 	OutcomeStopped      Outcome = "stopped"       // paused, and no Kafka pod runs
 	OutcomeAlarmed      Outcome = "alarmed"       // as stopped, because of what the cluster did while it started
+	OutcomeBound        Outcome = "bound"         // a StatefulSet's claims hold their volumes; it was not scaled
+	OutcomeUnfinished   Outcome = "unfinished"    // stopped before all of a StatefulSet's claims were made
 )
 
 // Result is what a restore returns, whatever its outcome.
 type Result struct {
 	output.TypeMeta
-	Operation string            `json:"operation,omitempty"`
-	Folder    string            `json:"folder,omitempty"`
-	Namespace string            `json:"namespace"`
-	Cluster   string            `json:"cluster"`
+	Operation string `json:"operation,omitempty"`
+	Folder    string `json:"folder,omitempty"`
+	Namespace string `json:"namespace"`
+	Cluster   string `json:"cluster"`
+	// Resource is the type of what Cluster names, "kafka" where it is empty.
+	Resource  string            `json:"resource,omitempty"`
 	ClusterID string            `json:"clusterId,omitempty"`
 	Outcome   Outcome           `json:"outcome"`
 	Reason    string            `json:"reason,omitempty"`
@@ -58,13 +62,14 @@ type Result struct {
 // Code is the exit code of the outcome (safety contract, line 11).
 func (r *Result) Code() exitcode.Code {
 	switch r.Outcome {
-	case OutcomeRestored, OutcomeAlreadyRight, OutcomePlanned, OutcomeUndone, OutcomeStopped:
+	case OutcomeRestored, OutcomeAlreadyRight, OutcomePlanned, OutcomeUndone, OutcomeStopped,
+		OutcomeBound:
 		return exitcode.OK
 	case OutcomeRefused, OutcomeWrong, OutcomePartlyUndone:
 		return exitcode.Refused
 	case OutcomeDeclined:
 		return exitcode.Error
-	case OutcomeLeftPaused, OutcomeUnverified, OutcomeAlarmed:
+	case OutcomeLeftPaused, OutcomeUnverified, OutcomeAlarmed, OutcomeUnfinished:
 		return exitcode.Incomplete
 	}
 	return exitcode.Error

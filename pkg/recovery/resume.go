@@ -40,7 +40,8 @@ type Repeated struct {
 	// RebindClaims stops the cluster that runs and takes its claims away.
 	RebindClaims bool
 	// Declared are the manifests of resources that are gone. They may hold Secrets, and are neither journaled nor saved.
-	Declared *declared.Cluster
+	Declared    *declared.Cluster
+	DeclaredSet *declared.StatefulSet
 	// Redeclared are volumes that the operation declares anew.
 	Redeclared *redeclared.Volumes
 }
@@ -124,6 +125,9 @@ func Resume(ctx context.Context, t Target, given Repeated, deps Deps) (*Result, 
 	if err := given.missing(rec.Began.Request); err != nil {
 		return nil, err
 	}
+	if rec.ofSet() {
+		return resumeSet(ctx, t, rec, given, deps)
+	}
 	if (rec.created() || rec.gaveSecrets()) && given.Declared == nil {
 		return nil, &NotRepeatedError{Flags: []string{"--filename"}}
 	}
@@ -149,13 +153,14 @@ func (r *Recorded) resumable() error {
 		return nil
 	}
 	switch r.Ended.Outcome {
-	case OutcomeLeftPaused, OutcomeUnverified, OutcomeWrong, OutcomePartlyUndone:
+	case OutcomeLeftPaused, OutcomeUnverified, OutcomeWrong, OutcomePartlyUndone, OutcomeUnfinished:
 		return nil
 	case OutcomeRefused, OutcomeDeclined:
 		if r.Decision != nil || r.recordedHold() != nil { // this run was; an earlier one had changed something
 			return nil
 		}
-	case OutcomeRestored, OutcomeAlreadyRight, OutcomePlanned, OutcomeUndone, OutcomeStopped, OutcomeAlarmed:
+	case OutcomeRestored, OutcomeAlreadyRight, OutcomePlanned, OutcomeUndone, OutcomeStopped, OutcomeAlarmed,
+		OutcomeBound:
 	}
 	return &EndedError{Operation: r.Operation, Outcome: r.Ended.Outcome, Next: "there is nothing to go on with; " +
 		"`kafkarecover restore` looks anew"}

@@ -31,13 +31,15 @@ type Reverted struct {
 // Reversal is what undoing an operation, or halting the cluster, returns.
 type Reversal struct {
 	output.TypeMeta
-	Operation string     `json:"operation"`
-	Folder    string     `json:"folder,omitempty"`
-	Namespace string     `json:"namespace"`
-	Cluster   string     `json:"cluster"`
-	Outcome   Outcome    `json:"outcome"`
-	Reason    string     `json:"reason,omitempty"`
-	Objects   []Reverted `json:"objects,omitempty"`
+	Operation string `json:"operation"`
+	Folder    string `json:"folder,omitempty"`
+	Namespace string `json:"namespace"`
+	Cluster   string `json:"cluster"`
+	// Resource is the type of what Cluster names, "kafka" where it is empty.
+	Resource string     `json:"resource,omitempty"`
+	Outcome  Outcome    `json:"outcome"`
+	Reason   string     `json:"reason,omitempty"`
+	Objects  []Reverted `json:"objects,omitempty"`
 	// Irreversible is what was done that nothing takes back.
 	Irreversible []string `json:"irreversible,omitempty"`
 	Next         []string `json:"next,omitempty"`
@@ -83,13 +85,13 @@ func (r *Reversal) Code() exitcode.Code {
 	case OutcomePartlyUndone, OutcomeRefused:
 		return exitcode.Refused
 	case OutcomeRestored, OutcomeAlreadyRight, OutcomePlanned, OutcomeDeclined, OutcomeLeftPaused, OutcomeUnverified,
-		OutcomeWrong, OutcomeAlarmed:
+		OutcomeWrong, OutcomeAlarmed, OutcomeBound, OutcomeUnfinished:
 	}
 	return exitcode.Incomplete
 }
 
 // Names implements output.Namer.
-func (r *Reversal) Names() []string { return []string{"kafka/" + r.Cluster} }
+func (r *Reversal) Names() []string { return []string{Named(r.Resource, r.Cluster)} }
 
 // Table implements output.Tabler.
 func (r *Reversal) Table(bool) output.Document {
@@ -98,7 +100,7 @@ func (r *Reversal) Table(bool) output.Document {
 		style = iostreams.Good
 	}
 	head := output.Section{Lines: []output.Line{
-		output.Text("operation "+r.Operation+" on kafka/"+r.Cluster+" in namespace "+r.Namespace+": ",
+		output.Text("operation "+r.Operation+" on "+Named(r.Resource, r.Cluster)+" in namespace "+r.Namespace+": ",
 			output.Styled(style, string(r.Outcome))),
 	}}
 	for _, text := range []string{r.Reason, "journal " + r.Folder} {

@@ -26,7 +26,7 @@ func (r *Recorded) State() State {
 		return StateOpen
 	}
 	switch r.Ended.Outcome {
-	case OutcomeLeftPaused:
+	case OutcomeLeftPaused, OutcomeUnfinished:
 		return StateLeftPaused
 	case OutcomeUnverified:
 		return StateUnverified
@@ -38,7 +38,8 @@ func (r *Recorded) State() State {
 		if r.Decision != nil || r.recordedHold() != nil {
 			return StateLeftPaused
 		}
-	case OutcomeRestored, OutcomeAlreadyRight, OutcomePlanned, OutcomeUndone, OutcomeStopped, OutcomeAlarmed:
+	case OutcomeRestored, OutcomeAlreadyRight, OutcomePlanned, OutcomeUndone, OutcomeStopped, OutcomeAlarmed,
+		OutcomeBound:
 	}
 	return StateEnded
 }
@@ -66,17 +67,21 @@ func (r *Recorded) commands() []string {
 	command := func(verb string) string {
 		return fmt.Sprintf("kafkarecover %s %s -n %s", verb, r.Operation, r.Began.Kafka.Namespace)
 	}
+	halt := command("stop")
+	if r.ofSet() {
+		halt = haltSet(r.Began.Kafka.Namespace, r.Began.Kafka.Name)
+	}
 	switch r.State() {
 	case StateEnded:
 		return []string{command("report")}
 	case StateHalfUndone:
 		return []string{command("undo")}
 	case StateUnverified, StateWrong:
-		return []string{command("resume"), command("stop")}
+		return []string{command("resume"), halt}
 	case StateOpen, StateLeftPaused:
 	}
 	if r.Announced() {
-		return []string{command("resume"), command("stop")}
+		return []string{command("resume"), halt}
 	}
 	return []string{command("resume"), command("undo")}
 }

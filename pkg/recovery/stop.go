@@ -43,6 +43,10 @@ func Stop(ctx context.Context, t Target, deps Deps) (*Reversal, error) {
 	if err != nil {
 		return nil, err
 	}
+	if r.StatefulSet {
+		return nil, fmt.Errorf("operation %q is about %s, which starts and stops with its replicas: %s", r.operation,
+			r.Named(), haltSet(r.Namespace, r.Name))
+	}
 	if t.Timeout > 0 {
 		r.Timeout = t.Timeout
 	}

@@ -44,17 +44,18 @@ func (r *Result) Table(wide bool) output.Document {
 }
 
 // Names implements output.Namer.
-func (r *Result) Names() []string { return []string{"kafka/" + r.Cluster} }
+func (r *Result) Names() []string { return []string{Named(r.Resource, r.Cluster)} }
 
 func (r *Result) headline() output.Section {
 	style := map[Outcome]iostreams.Style{
 		OutcomeRestored: iostreams.Good, OutcomeAlreadyRight: iostreams.Good, OutcomePlanned: iostreams.Strong,
 		OutcomeRefused: iostreams.Bad, OutcomeWrong: iostreams.Worst, OutcomeLeftPaused: iostreams.Notice,
 		OutcomeUnverified: iostreams.Notice, OutcomeDeclined: iostreams.Notice, OutcomeUndone: iostreams.Good,
-		OutcomeStopped: iostreams.Notice, OutcomeAlarmed: iostreams.Worst,
+		OutcomeStopped: iostreams.Notice, OutcomeAlarmed: iostreams.Worst, OutcomeBound: iostreams.Good,
+		OutcomeUnfinished: iostreams.Notice,
 	}[r.Outcome]
 	s := output.Section{Lines: []output.Line{
-		output.Text("kafka/"+r.Cluster+" in namespace "+r.Namespace+": ", output.Styled(style, string(r.Outcome))),
+		output.Text(Named(r.Resource, r.Cluster)+" in namespace "+r.Namespace+": ", output.Styled(style, string(r.Outcome))),
 	}}
 	if r.Reason != "" {
 		s.Lines = append(s.Lines, output.Indented(2, r.Reason))
@@ -109,7 +110,7 @@ func (p *Plan) Table(wide bool) output.Document {
 	add("context", p.Context)
 	add("server", p.Server)
 	add("namespace", p.Namespace)
-	add("cluster", "kafka/"+p.Cluster+" (uid "+p.KafkaUID+")")
+	add("cluster", Named(p.Resource, p.Cluster)+" (uid "+p.KafkaUID+")")
 	if p.ClusterID != "" { // what comes before anything is read knows neither
 		add("cluster ID", p.ClusterID+" ("+p.ClusterIDFrom+")")
 		add("volumes", fmt.Sprintf("%d: %s", len(p.Claims), strings.Join(p.Claims, " ")))

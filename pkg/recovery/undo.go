@@ -24,12 +24,14 @@ type PassedError struct {
 	Operation, Namespace string
 	// Irreversible is what was done that no undo takes back.
 	Irreversible []string
+	// Halt is the command that halts what was started.
+	Halt string
 }
 
 // Error lists what was irreversible and what can be done.
 func (e *PassedError) Error() string {
 	return fmt.Sprintf("operation %q is past its point of no return and cannot be undone: %s; to halt the cluster: "+
-		"kafkarecover stop %s -n %s", e.Operation, strings.Join(e.Irreversible, "; "), e.Operation, e.Namespace)
+		"%s", e.Operation, strings.Join(e.Irreversible, "; "), e.Halt)
 }
 
 // Undo takes an operation back that has not passed its point of no return: it walks the journal backwards and puts back
@@ -46,7 +48,7 @@ func Undo(ctx context.Context, t Target, deps Deps) (*Reversal, error) {
 	}
 	out := &Reversal{
 		TypeMeta: output.Meta("Undo"), Operation: r.operation, Folder: r.recorded.Folder, Namespace: r.Namespace,
-		Cluster: r.Name, Outcome: OutcomeLeftPaused,
+		Cluster: r.Name, Resource: r.resource(), Outcome: OutcomeLeftPaused,
 	}
 	if err := r.refusePassed(ctx); err != nil {
 		return nil, err
@@ -87,7 +89,13 @@ func (r *run) refusePassed(ctx context.Context) error {
 	if err != nil || !passed {
 		return err
 	}
-	return &PassedError{Operation: r.operation, Namespace: r.Namespace, Irreversible: r.recorded.irreversible()}
+	halt := fmt.Sprintf("kafkarecover stop %s -n %s", r.operation, r.Namespace)
+	if r.StatefulSet {
+		halt = haltSet(r.Namespace, r.Name)
+	}
+	return &PassedError{
+		Operation: r.operation, Namespace: r.Namespace, Irreversible: r.recorded.irreversible(), Halt: halt,
+	}
 }
 
 // irreversible lists what was done from the point of no return on, and what was deleted.
@@ -398,6 +406,13 @@ func (r *run) mayLetGo(ctx context.Context, claim *unstructured.Unstructured) (l
 	name, _, _ := unstructured.NestedString(claim.Object, "spec", "volumeName")
 	if name == "" {
 		return "", nil
+	}
+	users, err := r.claimUsers(ctx, []string{claim.GetName()})
+	if err != nil {
+		return "", err
+	}
+	if len(users) > 0 { // it would go with the last of them, whenever that is
+		return podNames(users) + " uses it: stop it first, then undo again", nil
 	}
 	u, err := r.Kube.Get(ctx, kube.Volumes(), "", name)
 	if kube.IsNotFound(err) {

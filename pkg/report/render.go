@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/kafkarecover/kafkarecover/pkg/output"
+	"github.com/kafkarecover/kafkarecover/pkg/recovery"
 )
 
 //go:embed report.html
@@ -108,8 +109,8 @@ func (r *Report) Facts() [][2]string {
 		id += " (" + r.ClusterIDFrom + ")"
 	}
 	all := [][2]string{
-		{"cluster", "kafka/" + r.Cluster + " in namespace " + r.Namespace}, {"cluster ID", id},
-		{"Kafka resource", r.KafkaUID}, {"API server", r.Server}, {"Kubernetes cluster", r.ServerID},
+		{"cluster", recovery.Named(r.Resource, r.Cluster) + " in namespace " + r.Namespace}, {"cluster ID", id},
+		{"resource UID", r.KafkaUID}, {"API server", r.Server}, {"Kubernetes cluster", r.ServerID},
 		{"began", stamp(r.Began)}, {"last written", stamp(r.Last)}, {"asked for", strings.Join(r.Asked, " ")},
 		{"volumes", strings.Join(r.Volumes, ", ")},
 	}

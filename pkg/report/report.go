@@ -22,6 +22,8 @@ type Report struct {
 	Operation string `json:"operation"`
 	Namespace string `json:"namespace"`
 	Cluster   string `json:"cluster"`
+	// Resource is the type of what Cluster names, "kafka" where it is empty.
+	Resource  string `json:"resource,omitempty"`
 	KafkaUID  string `json:"kafkaUid,omitempty"`
 	ClusterID string `json:"clusterId,omitempty"`
 	// ClusterIDFrom says how the ID was established.
@@ -88,7 +90,7 @@ type Change struct {
 func Of(rec *recovery.Recorded) *Report {
 	r := &Report{
 		TypeMeta: output.Meta("Report"), Operation: rec.Operation, Namespace: rec.Began.Kafka.Namespace,
-		Cluster: rec.Began.Kafka.Name, KafkaUID: rec.Began.Kafka.UID, Server: rec.Began.Server,
+		Cluster: rec.Began.Kafka.Name, Resource: rec.Resource(), KafkaUID: rec.Began.Kafka.UID, Server: rec.Began.Server,
 		ServerID: rec.Began.ServerID, Began: rec.Entries[0].Time, Last: rec.Last(), Next: rec.Next(),
 		Asked: asked(rec.Began.Request),
 	}

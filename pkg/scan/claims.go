@@ -105,7 +105,7 @@ func isOncePod(v *volume.Volume) bool { return slices.Contains(v.Claim.AccessMod
 func runningPod(v *volume.Volume) *volume.PodRef {
 	for i := range v.Claim.UsedBy {
 		p := &v.Claim.UsedBy[i]
-		if p.Phase == podRunning && p.Container == strimzi.KafkaContainer && p.MountPath != "" {
+		if p.Phase == podRunning && (p.Container == strimzi.KafkaContainer || ofSet(v)) && p.MountPath != "" {
 			return p
 		}
 	}
@@ -138,7 +138,7 @@ func (r *claimReader) readRunning(ctx context.Context, running []probe.Running) 
 // readInPods reads claims through temporary pods, those of pools with the same needs together. One after the other:
 // the pods of an operation share its name, so that all are gone before the next group is read.
 func (r *claimReader) readInPods(ctx context.Context, claims []string) (err error) {
-	offers := imageOffers(r.opts.Image, r.cluster.Kafka, r.live)
+	offers := append(imageOffers(r.opts.Image, r.cluster.Kafka, r.live), r.cluster.setImage()...)
 	image, err := probe.ChooseImage(ctx, r.client, offers, strimzi.IsKafkaImage)
 	if err != nil {
 		return err
@@ -228,7 +228,7 @@ func (r *claimReader) byNeeds(claims []string) (groups map[string]*needing, orde
 		if s := r.volumes[name].Slot; s != nil {
 			pool = s.Pool
 		}
-		n, err := needsOf(r.cluster.Kafka, pool)
+		n, err := r.needsOf(pool)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -245,7 +245,7 @@ func (r *claimReader) byNeeds(claims []string) (groups map[string]*needing, orde
 func (r *claimReader) request(n needs, image string) probe.Request {
 	req := probe.Request{
 		Operation: r.opts.Operation, Namespace: r.cluster.Namespace, Image: image, PullSecrets: n.PullSecrets,
-		Identity: n.Identity, Tolerations: n.Tolerations, NodeSelector: n.NodeSelector, Wanted: wanted,
+		Identity: n.Identity, Tolerations: n.Tolerations, NodeSelector: n.NodeSelector, Wanted: r.wanted(),
 		Parallel: r.opts.Parallel, ScheduleTimeout: r.opts.ScheduleTimeout, ReadTimeout: r.opts.ReadTimeout,
 		TempDir: r.opts.TempDir, Observe: r.opts.Observe,
 	}

@@ -64,6 +64,8 @@ func (r *claimReader) readAndPlace(ctx context.Context) error {
 		return err
 	}
 	switch {
+	case r.cluster.Set != nil:
+		r.cluster.ArrangeSet(r.opts)
 	case rebind:
 		return r.cluster.Rebind(r.opts.ClusterID, r.opts.Excluded, measured.held)
 	case r.cluster.Planned && r.opts.Released:
@@ -84,17 +86,9 @@ type Targets struct {
 // Kubernetes looks at clusters through the API server. A Scan that comes with an error holds what was seen until then.
 func Kubernetes(ctx context.Context, client *kube.Client, t Targets, now time.Time, opts Options) (*Scan, error) {
 	opts = opts.withDefaults()
-	origin := client.Origin()
-	s := &Scan{
-		TypeMeta: output.Meta("Scan"), Time: now.UTC(), Context: origin.Context, Server: origin.Server, Clusters: []Cluster{},
-		scope: t,
-	}
-	var err error
-	if s.ServerID, err = client.ServerID(ctx); err != nil {
+	s, err := begin(ctx, client, t, now, opts)
+	if err != nil {
 		return nil, err
-	}
-	if opts.Via != Objects && opts.Via != Exec {
-		s.Operation = opts.Operation
 	}
 	namespaces := []string{t.Namespace}
 	if t.All {
@@ -106,6 +100,23 @@ func Kubernetes(ctx context.Context, client *kube.Client, t Targets, now time.Ti
 		if err := s.namespace(ctx, client, ns, t, opts); err != nil {
 			return s, err
 		}
+	}
+	return s, nil
+}
+
+// begin says where and when a look is taken.
+func begin(ctx context.Context, client *kube.Client, t Targets, now time.Time, opts Options) (*Scan, error) {
+	origin := client.Origin()
+	s := &Scan{
+		TypeMeta: output.Meta("Scan"), Time: now.UTC(), Context: origin.Context, Server: origin.Server, Clusters: []Cluster{},
+		scope: t,
+	}
+	var err error
+	if s.ServerID, err = client.ServerID(ctx); err != nil {
+		return nil, err
+	}
+	if opts.Via != Objects && opts.Via != Exec {
+		s.Operation = opts.Operation
 	}
 	return s, nil
 }

@@ -25,6 +25,7 @@ type podTemplate struct {
 	SecurityContext  *corev1.PodSecurityContext    `json:"securityContext"`
 	Tolerations      []corev1.Toleration           `json:"tolerations"`
 	Affinity         *corev1.Affinity              `json:"affinity"`
+	NodeSelector     map[string]string             `json:"nodeSelector"` // of a StatefulSet alone
 }
 
 // needsOf follows the template of a pool's pods.
@@ -37,20 +38,33 @@ func needsOf(cluster *strimzi.Cluster, pool string) (needs, error) {
 	if raw == nil {
 		return n, nil
 	}
+	n, err := needsBy(raw)
+	if err != nil {
+		return n, fmt.Errorf("read the pod template of pool %q of kafka %q: %w", pool,
+			cluster.Kafka.Name, err)
+	}
+	return n, nil
+}
+
+// needsBy follows a pod template, or the spec of one.
+func needsBy(raw map[string]any) (needs, error) {
+	n := needs{Identity: probe.DefaultIdentity()}
 	var t podTemplate
 	encoded, err := json.Marshal(raw)
 	if err == nil {
 		err = json.Unmarshal(encoded, &t)
 	}
 	if err != nil {
-		return n, fmt.Errorf("read the pod template of pool %q of kafka %q: %w", pool,
-			cluster.Kafka.Name, err)
+		return n, err
 	}
 	for _, s := range t.ImagePullSecrets {
 		n.PullSecrets = append(n.PullSecrets, s.Name)
 	}
 	n.Tolerations = t.Tolerations
 	n.NodeSelector = nodeSelector(t.Affinity)
+	if len(t.NodeSelector) > 0 {
+		n.NodeSelector = t.NodeSelector
+	}
 	n.Identity = identityOf(t.SecurityContext)
 	return n, nil
 }

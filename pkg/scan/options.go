@@ -7,6 +7,7 @@ import (
 
 	"github.com/kafkarecover/kafkarecover/pkg/binding"
 	"github.com/kafkarecover/kafkarecover/pkg/probe"
+	"github.com/kafkarecover/kafkarecover/pkg/statefulset"
 	"github.com/kafkarecover/kafkarecover/pkg/strimzi"
 	"github.com/kafkarecover/kafkarecover/pkg/volume"
 )
@@ -61,6 +62,12 @@ type Options struct {
 	// Rebind judges the cluster as it will be once its claims hold the volumes with its data; the latter must be read, so
 	// it goes with Released.
 	Rebind bool
+
+	// Set is a StatefulSet's manifest, taken where there is no such StatefulSet; Configs are the data of ConfigMaps beside
+	// it, by name. Place judges the volumes that no claim holds as they will be once claims hold them.
+	Set     *statefulset.Set
+	Configs map[string]map[string]string
+	Place   bool
 
 	// Excluded are volumes given up, by name; ClusterID is the ID a person named. The rules judge with both.
 	Excluded  map[string]bool

@@ -19,7 +19,7 @@ import (
 func readVolume(ctx context.Context, v *volume.Volume, via string, fsys fs.FS, opts Options) error {
 	v.Via, v.State, v.Reason = via, volume.Unread, ""
 	v.Contents, v.Image, v.Topics, v.MetadataVersion = nil, nil, -1, 0
-	contents, err := logdir.Read(fsys, logdir.Options{})
+	contents, err := logdir.Read(fsys, logdir.Options{AnyName: ofSet(v)})
 	if err != nil {
 		v.Reason = err.Error()
 		return nil //nolint:nilerr // the volume says it

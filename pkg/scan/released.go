@@ -97,7 +97,11 @@ func (l *Live) Pick(name string, planned *strimzi.Cluster) *Cluster {
 }
 
 // Lent are the volumes that no claim holds, to be read.
-func (l *Live) Lent(c *Cluster) []volume.Volume { return volume.FromReleased(c.Others, l.known) }
+func (l *Live) Lent(c *Cluster) []volume.Volume {
+	out := volume.FromReleased(c.Others, l.known)
+	c.slots(out)
+	return out
+}
 
 // plan puts the resources that are to be created in the place of those that are not there, with the operators that
 // will see them.
@@ -135,8 +139,14 @@ func (c *Cluster) Arrange(excluded map[string]bool, lost []string) error {
 		return err
 	}
 	c.Placements = result.Placements
+	c.place(all)
+	return nil
+}
+
+// place puts volumes that no claim holds under the claims that are planned for them.
+func (c *Cluster) place(all []volume.Volume) {
 	by := map[string]placement.Placement{}
-	for _, p := range result.Placements {
+	for _, p := range c.Placements {
 		by[p.Volume] = p
 	}
 	c.Volumes = make([]volume.Volume, 0, len(all))
@@ -154,5 +164,4 @@ func (c *Cluster) Arrange(excluded map[string]bool, lost []string) error {
 		return placed // it is its claim's own now
 	})
 	c.Released = nil
-	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/kafkarecover/kafkarecover/pkg/output"
 	"github.com/kafkarecover/kafkarecover/pkg/placement"
 	"github.com/kafkarecover/kafkarecover/pkg/probe"
+	"github.com/kafkarecover/kafkarecover/pkg/statefulset"
 	"github.com/kafkarecover/kafkarecover/pkg/strimzi"
 	"github.com/kafkarecover/kafkarecover/pkg/volume"
 )
@@ -54,6 +55,8 @@ type Cluster struct {
 	Groups    []finding.Group `json:"clusterIds,omitempty"`
 	// Kafka is nil where there is no Kafka resource of that name.
 	Kafka *strimzi.Cluster `json:"kafka,omitempty"`
+	// Set is the StatefulSet whose pods run Kafka, where that was asked for instead.
+	Set *statefulset.Set `json:"statefulSet,omitempty"`
 	// Volumes are those of the cluster's claims; Others those that name one of its claims and are not bound to it.
 	Volumes []volume.Volume           `json:"volumes"`
 	Others  []volume.PersistentVolume `json:"otherVolumes,omitempty"`
@@ -103,7 +106,7 @@ func (c *Cluster) judge(o Options) {
 	}
 	c.ClusterID, c.Groups, _ = finding.AgreedClusterID(counted)
 	c.Findings = finding.Judge(finding.Input{
-		Volumes: c.judged(), Others: c.Others, Cluster: c.Kafka, Excluded: o.Excluded, ClusterID: o.ClusterID,
+		Volumes: c.judged(), Others: c.Others, Cluster: c.Kafka, Set: c.Set, Excluded: o.Excluded, ClusterID: o.ClusterID,
 		VolumesForbidden: c.VolumesForbidden, Displaced: c.Displaced, Lost: o.Lost,
 	})
 }
@@ -182,10 +185,15 @@ func fails(f finding.Finding, limit finding.Severity) bool {
 
 // Incomplete tells whether something was not seen that was looked for, or could not be judged after volumes were read.
 func (c *Cluster) Incomplete() bool {
-	return c.VolumesForbidden || len(c.Unlisted) > 0 || len(c.unread()) > 0 || c.Kafka == nil && len(c.Others) > 0 ||
+	return c.VolumesForbidden || len(c.Unlisted) > 0 || len(c.unread()) > 0 || c.leftUnread() ||
 		c.wasRead() && slices.ContainsFunc(c.Findings, func(f finding.Finding) bool {
 			return f.Unevaluated && f.Severity.AtLeast(finding.Error)
 		})
+}
+
+// leftUnread tells whether there are volumes that no claim holds and that nobody looked into.
+func (c *Cluster) leftUnread() bool {
+	return c.Kafka == nil && len(c.Others) > 0 && (c.Set == nil || len(c.Released) == 0)
 }
 
 // wasRead tells whether reading volumes was asked for.
@@ -210,6 +218,9 @@ func (c *Cluster) unread() []*volume.Volume {
 // Title names the cluster for people.
 func (c *Cluster) Title() string {
 	title := "kafka/" + c.Name
+	if c.Set != nil {
+		title = c.Set.Ref()
+	}
 	if c.Name == "" {
 		title = "volumes of no certain cluster"
 	}

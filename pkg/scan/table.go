@@ -56,7 +56,7 @@ func (c *Cluster) table(wide bool) output.Document {
 // headline says which cluster it is and which cluster ID its volumes say.
 func (c *Cluster) headline() output.Section {
 	s := output.Section{Title: c.Title()}
-	if c.Kafka == nil && c.Namespace != "" && c.Name != "" {
+	if c.Kafka == nil && c.Set == nil && c.Namespace != "" && c.Name != "" {
 		s.Lines = append(s.Lines, output.Indented(2, output.Styled(iostreams.Notice, "there is no such Kafka resource")))
 	}
 	switch {
@@ -71,6 +71,9 @@ func (c *Cluster) headline() output.Section {
 		}
 	default:
 		s.Lines = append(s.Lines, output.Indented(2, "no volume that was read says a cluster ID"))
+	}
+	if c.Set != nil {
+		s.Lines = append(s.Lines, output.Indented(2, setText(c.Set)))
 	}
 	if c.Kafka != nil {
 		s.Lines = append(s.Lines, output.Indented(2, c.statusID()))

@@ -22,6 +22,8 @@ type Operation struct {
 	Operation string `json:"operation"`
 	Namespace string `json:"namespace,omitempty"`
 	Cluster   string `json:"cluster,omitempty"`
+	// Resource is the type of what Cluster names, "kafka" where it is empty.
+	Resource string `json:"resource,omitempty"`
 	// State is how things stand: running, dead (its run ended without saying so), or how its last run ended.
 	State string `json:"state"`
 	// Reason is why its last run ended so.
@@ -119,6 +121,7 @@ func describe(id string, rec *recovery.Recorded, left *leftover.Operation, err e
 		return o
 	}
 	kafka := rec.Began.Kafka
+	o.Resource = rec.Resource()
 	o.Namespace, o.Cluster, o.By, o.Server = kafka.Namespace, kafka.Name, rec.Began.User, rec.Began.Server
 	o.Began, o.Last, o.Here, o.InCluster = rec.Entries[0].Time, rec.Last(), rec.Here, rec.InCluster
 	for i := range rec.Entries {
@@ -203,7 +206,8 @@ func (o *Operation) row(wide bool) []output.Cell {
 	if !o.Last.IsZero() {
 		last = o.Last.UTC().Format(time.RFC3339)
 	}
-	row := output.Row(o.Operation, o.Namespace, "kafka/"+o.Cluster, output.Styled(style, o.State), o.LastStep, last)
+	row := output.Row(o.Operation, o.Namespace, recovery.Named(o.Resource, o.Cluster),
+		output.Styled(style, o.State), o.LastStep, last)
 	if wide {
 		row = append(row, output.Row(o.By, o.Server, o.journal(), strings.Join(o.Left, " "), o.Reason)...)
 	}

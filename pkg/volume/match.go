@@ -124,6 +124,9 @@ func (s *Slot) ClaimName() string {
 	if s == nil || s.Cluster == "" || s.Pool == "" {
 		return ""
 	}
+	if s.Claim != "" {
+		return s.Claim
+	}
 	return strimzi.ClaimName{Cluster: s.Cluster, Pool: s.Pool, NodeID: s.NodeID, Volume: s.VolumeID}.String()
 }
 

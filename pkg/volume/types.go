@@ -113,6 +113,9 @@ type Slot struct {
 	NodeID int32  `json:"nodeId"`
 	// VolumeID is the JBOD volume's ID; nil for storage of type persistent-claim.
 	VolumeID *int32 `json:"volumeId,omitempty"`
+	// Claim is the name of the slot's claim where it is a StatefulSet's, named otherwise: Cluster is then the set and Pool
+	// the claim template.
+	Claim string `json:"claim,omitempty"`
 }
 
 // Claim is what matters of a PersistentVolumeClaim.
@@ -158,6 +161,9 @@ type PodRef struct {
 	Container string `json:"container,omitempty"`
 	MountPath string `json:"mountPath,omitempty"`
 }
+
+// PlannedUID is in place of the UID of a claim that is not made yet.
+const PlannedUID = "planned"
 
 // DisplacedAnnotation is on a volume whose claim was made again for another one, and names the operation that did it.
 const DisplacedAnnotation = "kafkarecover.io/displaced-by"

@@ -67,6 +67,12 @@ func newGround(t *testing.T, change func(disks string)) *ground {
 // newGroundOf is newGround with volumes of a CSI driver; an empty one has local volumes.
 func newGroundOf(t *testing.T, driver string, change func(disks string)) *ground {
 	t.Helper()
+	return newGroundOn(t, driver, unpackVolumes(t), change)
+}
+
+// newGroundOn is newGroundOf with the volumes of another cluster.
+func newGroundOn(t *testing.T, driver, disks string, change func(disks string)) *ground {
+	t.Helper()
 	client, err := kube.NewForConfig(config, "", kube.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -79,7 +85,7 @@ func newGroundOf(t *testing.T, driver string, change func(disks string)) *ground
 	_, _ = rand.Read(tail[:]) // never fails
 	name := strings.Trim(unsafe.ReplaceAllString(strings.ToLower(t.Name()), "-"), "-")
 	g := &ground{
-		t: t, client: client, typed: typed, state: t.TempDir(), disks: unpackVolumes(t), driver: driver,
+		t: t, client: client, typed: typed, state: t.TempDir(), disks: disks, driver: driver,
 		ns: fmt.Sprintf("%.40s-%x", name, tail),
 	}
 	if change != nil {

@@ -7,7 +7,10 @@ import (
 
 // logDir reads the log directory of that name.
 func (r *reader) logDir(root *place, name string) {
-	d := LogDir{Path: Escape(name), NodeIDInName: nodeIDInName(name), MetaState: MetaAbsent}
+	d := LogDir{Path: Escape(name), MetaState: MetaAbsent}
+	if !r.opts.AnyName {
+		d.NodeIDInName = nodeIDInName(name)
+	}
 	p := &place{parent: root, problems: &d.Problems}
 	if !fs.ValidPath(name) {
 		r.problem(p, name, errName)

@@ -32,6 +32,9 @@ type Options struct {
 	MetadataBytes int64
 	// Problems is the most problems kept for the volume and for each of its log directories.
 	Problems int
+	// AnyName takes every folder at the top for a log directory that holds what only a log directory holds, whatever it is
+	// called, and no number in a name for a node: outside of Strimzi log.dirs names any folder.
+	AnyName bool
 	// Batch bounds memory while batches are read.
 	Batch batch.Limits
 }

@@ -33,6 +33,8 @@ func Read(fsys fs.FS, opts Options) (*Contents, error) {
 		switch {
 		case e.IsDir() && isLogDirName(e.Name()) && !(bare && isPartitionDir(e.Name()) && nodeIDInName(e.Name()) == nil):
 			r.logDir(root, e.Name())
+		case e.IsDir() && !bare && r.opts.AnyName && r.marked(e.Name()):
+			r.logDir(root, e.Name())
 		case bare:
 			own = append(own, e)
 		default:
@@ -49,6 +51,13 @@ func Read(fsys fs.FS, opts Options) (*Contents, error) {
 	slices.SortFunc(r.contents.Dirs, func(a, b LogDir) int { return strings.Compare(a.Path, b.Path) })
 	r.contents.UsedBytes, r.contents.Newest = root.bytes, root.newest
 	return &r.contents, nil
+}
+
+// marked tells whether a folder holds what only a log directory holds. One that cannot be listed is looked at again,
+// and told of, when its size is summed up.
+func (r *reader) marked(name string) bool {
+	entries, err := r.list(name)
+	return err == nil && slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return marksLogDir(e.Name(), e.IsDir()) })
 }
 
 // AllProblems returns the problems of the volume and of all its log directories.

@@ -35,7 +35,7 @@ type Problem struct {
 type LogDir struct {
 	// Path is relative to the volume's root: "kafka-log3", or "." for a bare log directory.
 	Path string `json:"path"`
-	// NodeIDInName is N of kafka-log<N>; nil for any other name.
+	// NodeIDInName is N of kafka-log<N>; nil for any other name, and with Options.AnyName.
 	NodeIDInName *int32 `json:"nodeIdInName,omitempty"`
 	// Meta is meta.properties; nil when the file is absent or did not parse.
 	Meta *MetaProperties `json:"meta,omitempty"`

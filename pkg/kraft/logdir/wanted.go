@@ -18,7 +18,14 @@ func (n Need) None() bool { return n == 0 }
 // and streams only what Wanted asks for; its file system may answer fs.ErrNotExist when any other is opened.
 //
 // Files that are over Read's limits are not needed: Read reports them by their size.
-func Wanted(name string, size int64) Need {
+func Wanted(name string, size int64) Need { return wanted(name, size, isLogDirName) }
+
+// WantedOfAny is Wanted for Options.AnyName.
+func WantedOfAny(name string, size int64) Need {
+	return wanted(name, size, func(string) bool { return true })
+}
+
+func wanted(name string, size int64, mayBeLogDir func(string) bool) Need {
 	if size <= 0 || !fs.ValidPath(name) {
 		return 0
 	}
@@ -29,7 +36,7 @@ func Wanted(name string, size int64) Need {
 		parents = nil
 	}
 	need := within(limitOf(parents, file), size)
-	if len(parents) > 0 && isLogDirName(parents[0]) {
+	if len(parents) > 0 && mayBeLogDir(parents[0]) {
 		need = max(need, within(limitOf(parents[1:], file), size))
 	}
 	return need

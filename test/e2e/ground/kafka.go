@@ -24,6 +24,8 @@ type Kafka struct {
 	Namespace, Name string
 	// Controllers and Brokers are the replicas of the two pools.
 	Controllers, Brokers int
+	// Set is the StatefulSet that runs it without Strimzi; empty where Strimzi does.
+	Set string
 }
 
 // NewKafka describes a cluster of the recorded shape.
@@ -171,9 +173,11 @@ func (k *Kafka) Delete(ctx context.Context) error {
 
 // Pods are the cluster's Kafka pods.
 func (k *Kafka) Pods(ctx context.Context) ([]corev1.Pod, error) {
-	list, err := k.Client.CoreV1().Pods(k.Namespace).List(ctx, metav1.ListOptions{LabelSelector: labels.Set{
-		"strimzi.io/cluster": k.Name, "strimzi.io/name": k.Name + "-kafka",
-	}.String()})
+	of := labels.Set{"strimzi.io/cluster": k.Name, "strimzi.io/name": k.Name + "-kafka"}
+	if k.Set != "" {
+		of = labels.Set{"app": k.Set}
+	}
+	list, err := k.Client.CoreV1().Pods(k.Namespace).List(ctx, metav1.ListOptions{LabelSelector: of.String()})
 	if err != nil {
 		return nil, fmt.Errorf("list pods: %w", err)
 	}

@@ -29,7 +29,12 @@ const (
 
 const bin = "/opt/kafka/bin/"
 
-func (k *Kafka) bootstrap() string { return k.Name + "-kafka-bootstrap:9092" }
+func (k *Kafka) bootstrap() string {
+	if k.Set != "" {
+		return k.Set + ":9092"
+	}
+	return k.Name + "-kafka-bootstrap:9092"
+}
 
 // client is the pod in which Kafka's own programs are run: the first broker's.
 func (k *Kafka) client(ctx context.Context) (string, error) {
@@ -39,7 +44,7 @@ func (k *Kafka) client(ctx context.Context) (string, error) {
 	}
 	slices.SortFunc(pods, func(a, b corev1.Pod) int { return cmp.Compare(a.Name, b.Name) })
 	for i := range pods {
-		if pods[i].Labels["strimzi.io/broker-role"] == "true" {
+		if pods[i].Labels["strimzi.io/broker-role"] == "true" || k.Set != "" {
 			return pods[i].Name, nil
 		}
 	}
