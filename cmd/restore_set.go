@@ -18,11 +18,12 @@ import (
 // setFlag names a StatefulSet that runs Kafka without Strimzi.
 const setFlag = "statefulset"
 
-// forKafkaResources are the flags of restore that are about Strimzi's resources.
+// forKafkaResources are the flags of restore that are about Strimzi's resources. Those that say how long an operator is
+// waited for are none of them: a configuration may have them for every restore.
 func forKafkaResources() []string {
 	return []string{
 		"cluster", "cluster-id", "set-aside", "lost", "rebind-claims", "restart-operator", "hold-operator", "volumes",
-		"namespace-manifest", "snapshot", "on-alarm", "pause-timeout", "settle", "handover",
+		"namespace-manifest", "snapshot", "handover",
 	}
 }
 
@@ -30,7 +31,8 @@ func forKafkaResources() []string {
 func (o *restoreOptions) addSetFlag(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&o.set, setFlag, "",
 		"The StatefulSet `NAME` that runs Kafka without Strimzi, instead of kafka/NAME: its claims are made again for the "+
-			"volumes they were of; -f gives its manifest where it is gone")
+			"volumes they were of; -f gives its manifest where it is gone; there is no operator that --pause-timeout, "+
+			"--settle and --on-alarm could be about")
 	for _, flag := range forKafkaResources() {
 		if cmd.Flags().Lookup(flag) != nil {
 			cmd.MarkFlagsMutuallyExclusive(setFlag, flag)

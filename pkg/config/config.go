@@ -39,7 +39,7 @@ type Known struct {
 func commandLineOnly() []string {
 	return []string{
 		"accept", "all-namespaces", "cluster", "cluster-id", "config", "exclude", "help", "hold-operator", "lost",
-		"namespace", "restart-operator", "set-aside", "show-secrets", "yes",
+		"namespace", "restart-operator", "set-aside", "show-secrets", "statefulset", "yes",
 	}
 }
 

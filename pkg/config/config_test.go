@@ -104,7 +104,9 @@ func TestAListInTheFileIsOneFlagEach(t *testing.T) {
 // docs/safety-contract.md, line 10.
 func TestWhatMustComeFromTheCommandLine(t *testing.T) {
 	t.Parallel()
-	for _, flag := range []string{"yes", "accept", "exclude", "cluster-id", "set-aside", "namespace", "cluster"} {
+	for _, flag := range []string{
+		"yes", "accept", "exclude", "cluster-id", "set-aside", "namespace", "cluster", "statefulset",
+	} {
 		if !config.CommandLineOnly(flag) {
 			t.Errorf("--%s may come from elsewhere", flag)
 		}
