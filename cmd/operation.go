@@ -92,13 +92,15 @@ func operationError(err error) error {
 		held        *recovery.HeldError
 		notRepeated *recovery.NotRepeatedError
 		denied      *recovery.AccessError
+		replicas    *recovery.ByReplicasError
 	)
 	switch {
 	case err == nil, errors.Is(err, context.Canceled):
 		return err
 	case errors.As(err, &unknown):
 		return exitcode.With(exitcode.NotFound, err)
-	case errors.As(err, &unusable), errors.As(err, &passed), errors.As(err, &ended), errors.As(err, &held):
+	case errors.As(err, &unusable), errors.As(err, &passed), errors.As(err, &ended), errors.As(err, &held),
+		errors.As(err, &replicas):
 		return exitcode.With(exitcode.Refused, err)
 	case errors.As(err, &denied):
 		return exitcode.With(exitcode.Incomplete, err)

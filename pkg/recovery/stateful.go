@@ -124,6 +124,35 @@ func (r *run) resource() string {
 	return ""
 }
 
+// ByReplicasError says that something waits for a StatefulSet to be scaled, which no operation does.
+type ByReplicasError struct {
+	Operation, Reason string
+	// Command is what a person types.
+	Command string
+}
+
+// Error says why, and the command.
+func (e *ByReplicasError) Error() string {
+	return fmt.Sprintf("operation %q: %s: %s", e.Operation, e.Reason, e.Command)
+}
+
+// refuseInUse ends an undo while pods use the claims that the operation made: a volume must not be taken from under
+// them.
+func (r *run) refuseInUse(ctx context.Context) error {
+	var claims []string
+	for _, ref := range r.recorded.createdClaims(StepClaims) {
+		claims = append(claims, ref.Name)
+	}
+	users, err := r.claimUsers(ctx, claims)
+	if err != nil || len(users) == 0 {
+		return err
+	}
+	return &ByReplicasError{
+		Operation: r.operation, Command: haltSet(r.Namespace, r.Name),
+		Reason: fmt.Sprintf("the claims that it made are in use by %s, which has to be stopped first", podNames(users)),
+	}
+}
+
 // haltSet is the command that stops the pods of a StatefulSet.
 func haltSet(namespace, name string) string {
 	return (&statefulset.Set{Namespace: namespace, Name: name}).ScaleCommand(0)

@@ -44,8 +44,10 @@ func Stop(ctx context.Context, t Target, deps Deps) (*Reversal, error) {
 		return nil, err
 	}
 	if r.StatefulSet {
-		return nil, fmt.Errorf("operation %q is about %s, which starts and stops with its replicas: %s", r.operation,
-			r.Named(), haltSet(r.Namespace, r.Name))
+		return nil, &ByReplicasError{
+			Operation: r.operation, Command: haltSet(r.Namespace, r.Name),
+			Reason: r.Named() + " starts and stops with its replicas",
+		}
 	}
 	if t.Timeout > 0 {
 		r.Timeout = t.Timeout

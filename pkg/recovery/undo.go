@@ -86,6 +86,9 @@ func loadRun(ctx context.Context, t Target, deps Deps) (*run, error) {
 // refusePassed ends the run where the point of no return was passed.
 func (r *run) refusePassed(ctx context.Context) error {
 	passed, err := r.recorded.passed(ctx, r.Kube)
+	if err == nil && !passed && r.StatefulSet {
+		return r.refuseInUse(ctx)
+	}
 	if err != nil || !passed {
 		return err
 	}
@@ -406,13 +409,6 @@ func (r *run) mayLetGo(ctx context.Context, claim *unstructured.Unstructured) (l
 	name, _, _ := unstructured.NestedString(claim.Object, "spec", "volumeName")
 	if name == "" {
 		return "", nil
-	}
-	users, err := r.claimUsers(ctx, []string{claim.GetName()})
-	if err != nil {
-		return "", err
-	}
-	if len(users) > 0 { // it would go with the last of them, whenever that is
-		return podNames(users) + " uses it: stop it first, then undo again", nil
 	}
 	u, err := r.Kube.Get(ctx, kube.Volumes(), "", name)
 	if kube.IsNotFound(err) {

@@ -256,6 +256,28 @@ func TestAStatefulSetAtZeroGetsItsClaimsAndIsNotScaled(t *testing.T) {
 	if err != nil || again.Outcome != recovery.OutcomeAlreadyRight {
 		t.Error(err, told(again))
 	}
+	scaled := func(n string) {
+		t.Helper()
+		_, err := g.client.Patch(t.Context(), kube.StatefulSets(), g.ns, setName, kube.Patch{
+			Type: kube.MergePatch, Body: []byte(`{"spec":{"replicas":` + n + `}}`), FieldManager: "somebody-else",
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		g.eventually("as many pods", func() bool {
+			pods, err := g.typed.CoreV1().Pods(g.ns).List(t.Context(), metav1.ListOptions{LabelSelector: "app=" + setName})
+			return err == nil && len(pods.Items) == int(n[0]-'0')
+		})
+	}
+	scaled("3")
+	var used *recovery.ByReplicasError
+	if _, err := g.undo(g.state, result.Operation, nil); !errors.As(err, &used) {
+		t.Errorf("a volume must not be taken from under a pod: %v", err)
+	}
+	if diff := cmp.Diff(before, g.layout()); diff != "" {
+		t.Errorf("a refusal changes nothing:\n%s", diff)
+	}
+	scaled("0")
 	undone, err := g.undo(g.state, result.Operation, nil)
 	if err != nil || undone.Outcome != recovery.OutcomeUndone {
 		t.Fatalf("%v %+v", err, undone)
