@@ -45,7 +45,22 @@ func (r *run) findLost() error {
 	}
 	r.lost = lost // a rule refuses where node IDs cannot be told
 	if r.before.Planned {
+		if err := knownLost(lost, volume.KnownNodes(r.before.Volumes)); err != nil {
+			return err
+		}
 		keepNodes(r.before.Cluster, lost)
+	}
+	return nil
+}
+
+// knownLost refuses a node that nothing on the volumes speaks of, where they speak of any: in a pool that is to be made
+// it would take the place of the one that is lost.
+func knownLost(lost []strimzi.ClaimName, known []int32) error {
+	for _, c := range lost {
+		if len(known) > 0 && !slices.Contains(known, c.NodeID) {
+			return &FlagError{Flag: lostFlag, Why: fmt.Sprintf("there was no node %d: by the metadata on the volumes the nodes "+
+				"are %s", c.NodeID, strimzi.FormatNodeIDs(known))}
+		}
 	}
 	return nil
 }

@@ -83,6 +83,19 @@ func TestAHeldBackClaimIsNeitherMissedNorUnplanned(t *testing.T) {
 	}
 }
 
+func TestANodeThatNeverWasIsNotLost(t *testing.T) {
+	t.Parallel()
+	lost := lostOf(t, twoBrokers(), "node/1")
+	for _, tc := range []struct {
+		known []int32
+		bad   bool
+	}{{[]int32{0, 1}, false}, {nil, false}, {[]int32{0, 10}, true}} {
+		if err := knownLost(lost, tc.known); (err != nil) != tc.bad || tc.bad && !strings.Contains(err.Error(), "[0, 10]") {
+			t.Errorf("%v: %v", tc.known, err)
+		}
+	}
+}
+
 func TestPoolsThatAreCreatedKeepTheNodesOfLostVolumes(t *testing.T) {
 	t.Parallel()
 	c := twoBrokers()

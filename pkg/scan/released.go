@@ -133,7 +133,7 @@ func (c *Cluster) Arrange(excluded map[string]bool, lost []string) error {
 			p.Status.NodeIDs, p.Status.Roles = ids, p.Roles
 		}
 	}
-	c.Kafka.KeepLost(lost)
+	c.Kafka.KeepLost(lost, volume.KnownNodes(all))
 	result, err := placement.Of(c.Kafka, all, excluded)
 	if err != nil {
 		return err

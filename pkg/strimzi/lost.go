@@ -50,11 +50,13 @@ func LostNodes(refs []string) []int32 {
 }
 
 // KeepLost has the pools keep the IDs of nodes of which nothing is left: the operator would give other ones to the
-// nodes that take their places, where it gives them by itself. An ID that several pools could have is left to it.
-func (c *Cluster) KeepLost(refs []string) {
+// nodes that take their places, where it gives them by itself. An ID that is not known to have been one of the cluster,
+// or that several pools could have, is left to it.
+func (c *Cluster) KeepLost(refs []string, known []int32) {
 	for _, ref := range refs {
 		id, ok := LostNode(ref)
-		if !ok || slices.ContainsFunc(c.Pools, func(p NodePool) bool { return slices.Contains(p.Status.NodeIDs, id) }) {
+		if !ok || !slices.Contains(known, id) ||
+			slices.ContainsFunc(c.Pools, func(p NodePool) bool { return slices.Contains(p.Status.NodeIDs, id) }) {
 			continue
 		}
 		var may []*NodePool

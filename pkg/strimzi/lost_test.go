@@ -33,7 +33,7 @@ func TestLostNodesKeepTheirIDs(t *testing.T) {
 	t.Parallel()
 	for _, ref := range []string{"node/17", "node/my-cluster-broker-17"} {
 		c := elevenTwelve()
-		c.KeepLost([]string{ref})
+		c.KeepLost([]string{ref}, []int32{3, 4, 11, 12, 17})
 		claims, err := c.LostClaims([]string{ref})
 		if err != nil {
 			t.Fatalf("%s: %v", ref, err)
@@ -55,7 +55,7 @@ func TestOneLostClaimOfANodeIsTheOnlyOne(t *testing.T) {
 	t.Parallel()
 	c := elevenTwelve()
 	refs := []string{"pvc/data-1-my-cluster-broker-11", "pvc/data-1-my-cluster-broker-11"}
-	c.KeepLost(refs)
+	c.KeepLost(refs, []int32{3, 4, 11, 12, 17})
 	claims, err := c.LostClaims(refs)
 	if err != nil || len(claims) != 1 || claims[0].NodeID != 11 || *claims[0].Volume != 1 {
 		t.Errorf("%v %v", claims, err)
@@ -69,8 +69,7 @@ func TestWhatIsNoPartOfTheClusterIsNotLost(t *testing.T) {
 		"pvc/my-cluster-broker-11",
 	} {
 		c := elevenTwelve()
-		c.Pools[0].Status.NodeIDs = []int32{11, 12, 13} // no pool has room
-		c.KeepLost([]string{ref})
+		c.KeepLost([]string{ref}, []int32{3, 4, 11, 12, 17})
 		var lost *strimzi.LostError
 		if _, err := c.LostClaims([]string{ref}); !errors.As(err, &lost) || lost.Ref != ref ||
 			!strings.Contains(err.Error(), "pvc/data-0-my-cluster-controller-3") {

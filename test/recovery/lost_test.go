@@ -202,6 +202,10 @@ func TestWhatCannotBeDoneWithoutIsRefused(t *testing.T) {
 
 	// Broker 2 was stopped last: by then it alone could be elected of whatever it had.
 	g.loseNodes([]int32{2}, "data-0-my-cluster-broker-2", "data-1-my-cluster-broker-2")
+	_, err = plan("node/9")
+	if !errors.As(err, &flag) || !strings.Contains(err.Error(), "pvc/data-0-my-cluster-broker-2") {
+		t.Errorf("a pool has room, and yet there was no such node: %v", err)
+	}
 	refused("node/2", "empty-broker-in-isr", "node/2", "of 20 partitions",
 		"orders-0: replicas [2 0 1], in sync [], eligible leader replicas [2]")
 	result, err := g.restoreReleased(t.Context(), func(r *recovery.Request, _ *recovery.Deps) {
