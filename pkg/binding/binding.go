@@ -122,6 +122,8 @@ type Writer interface {
 	Create(ctx context.Context, claim *unstructured.Unstructured) (*unstructured.Unstructured, error)
 	// Tie sends the merge patch of a tie to exactly the version of the volume that is given.
 	Tie(ctx context.Context, pv *unstructured.Unstructured, to Tie) error
+	// Nudge sends a merge patch to a claim, so that the volume controller looks at it.
+	Nudge(ctx context.Context, claim *unstructured.Unstructured, body map[string]any) error
 	// Delete removes exactly this claim.
 	Delete(ctx context.Context, claim Claim) error
 }
@@ -143,10 +145,21 @@ func (p Plain) Tie(ctx context.Context, pv *unstructured.Unstructured, to Tie) e
 	return err
 }
 
+// Nudge implements Writer.
+func (p Plain) Nudge(ctx context.Context, claim *unstructured.Unstructured, body map[string]any) error {
+	_, err := p.Kube.Patch(ctx, kube.Claims(), claim.GetNamespace(), claim.GetName(), kube.Patch{
+		Type: kube.MergePatch, Body: body, UID: claim.GetUID(), FieldManager: protect.FieldManager,
+	})
+	return err
+}
+
 // Delete implements Writer.
 func (p Plain) Delete(ctx context.Context, c Claim) error {
 	return p.Kube.Delete(ctx, kube.Claims(), c.Namespace, c.Name, kube.DeleteOptions{UID: c.UID})
 }
+
+// TiedAnnotation says on a claim which volume was tied to it.
+const TiedAnnotation = "kafkarecover.io/tied-to"
 
 // maxConflicts bounds how often a write is repeated at a newer version: the volume controller writes a volume a few
 // times when its claim goes, then leaves it alone.
@@ -197,7 +210,12 @@ func WaitBound(ctx context.Context, k *kube.Client, c Claim, pv string) error {
 	if err != nil {
 		return err
 	}
-	_, err = k.WaitFor(ctx, kube.Wait{
+	return waitVolume(ctx, k, c, pv)
+}
+
+// waitVolume waits until a volume that is tied to a claim is Bound.
+func waitVolume(ctx context.Context, k *kube.Client, c Claim, pv string) error {
+	_, err := k.WaitFor(ctx, kube.Wait{
 		Resource: kube.Volumes(), Name: pv, What: fmt.Sprintf("pv %q to be bound to claim %q", pv, c.Namespace+"/"+c.Name),
 		Condition: func(u *unstructured.Unstructured) (bool, string, error) {
 			if u == nil {
@@ -211,6 +229,27 @@ func WaitBound(ctx context.Context, k *kube.Client, c Claim, pv string) error {
 		},
 	})
 	return err
+}
+
+// Complete waits until a claim and the volume that was just tied to it are Bound to each other, and has the volume
+// controller see to that now. Of a volume that is tied to a claim which names it in turn, the controller only sets the
+// volume's phase (syncVolume in pv_controller.go: "all is bound"); the claim stays Pending until it is looked at for
+// another reason, at the latest when the controller looks at all of them, every 15 seconds. A change of the claim is
+// such a reason, once the controller knows of the tie. ctx bounds the wait.
+func Complete(ctx context.Context, k *kube.Client, w Writer, c Claim, pv string) error {
+	if err := waitVolume(ctx, k, c, pv); err != nil {
+		return err
+	}
+	claim, err := k.Get(ctx, kube.Claims(), c.Namespace, c.Name)
+	if err == nil && claim.GetUID() == c.UID && volume.ParseClaim(claim.Object).Phase != volume.PhaseBound {
+		err = w.Nudge(ctx, claim, map[string]any{
+			"metadata": map[string]any{"annotations": map[string]any{TiedAnnotation: pv}},
+		})
+	}
+	if err != nil && !kube.IsNotFound(err) && !kube.IsConflict(err) { // what became of it the wait below says
+		return fmt.Errorf("bind pv %q to claim %q: %w", pv, c.Namespace+"/"+c.Name, err)
+	}
+	return WaitBound(ctx, k, c, pv)
 }
 
 var errGone = errors.New("it is gone, or was replaced by another one")

@@ -109,7 +109,7 @@ func (l *Loan) borrow(ctx context.Context, req LoanRequest, pv *volume.Persisten
 	}
 	bounded, cancel := context.WithTimeout(ctx, req.Timeout)
 	defer cancel()
-	if err := WaitBound(bounded, l.kube, claim, pv.Name); err != nil {
+	if err := Complete(bounded, l.kube, l.write, claim, pv.Name); err != nil {
 		return fmt.Errorf("borrow pv %q: %w", pv.Name, err)
 	}
 	return nil

@@ -64,7 +64,7 @@ func RebindAccess(namespace, version string) []kube.Access {
 			For: "stop the pods that hold claims which are bound to other volumes",
 		})
 	}
-	for _, v := range []string{"watch", "create", "delete"} {
+	for _, v := range []string{"watch", "create", "patch", "delete"} {
 		all = append(all, kube.Access{
 			Verb: v, Resource: "persistentvolumeclaims", Namespace: namespace,
 			For: "make claims again for the volumes with the data",
@@ -105,7 +105,7 @@ func CreateAccess(namespace, version string) []kube.Access {
 		}
 	}
 	add("", "persistentvolumeclaims", "make the claims that are gone, and claims that borrow a volume to read it",
-		"watch", "create", "delete")
+		"watch", "create", "patch", "delete")
 	kafka := strimzi.KafkaGVR(version)
 	add(kafka.Group, kafka.Resource, "create the cluster that is gone", "create")
 	add(kafka.Group, strimzi.NodePoolGVR(version).Resource, "create the pools that are gone", "create")

@@ -122,7 +122,7 @@ func (r *run) claim(ctx context.Context, p placement.Placement) error {
 	}
 	waiting, cancel := context.WithTimeout(ctx, bindTimeout)
 	defer cancel()
-	if err := binding.WaitBound(waiting, r.Kube, claim, v.PV.Name); err != nil {
+	if err := binding.Complete(waiting, r.Kube, lender, claim, v.PV.Name); err != nil {
 		return err
 	}
 	v.Claim.UID, v.PV.ClaimUID = string(claim.UID), string(claim.UID) // each goroutine has its own volume

@@ -100,6 +100,15 @@ type kind struct {
 	created bool
 }
 
+// leaves tells whether a patch of a kind of which nothing is put back writes only what stays.
+func (k *kind) leaves(c *Change) bool {
+	wrote := written(c)
+	return len(k.back) == 0 && len(wrote) > 0 && !slices.ContainsFunc(wrote, func(f field) bool {
+		_, stays := k.stays[f.String()]
+		return !stays
+	})
+}
+
 // kinds are all of them, by kind. version is that of the Kafka resource.
 func kinds(version string) map[string]kind {
 	const annotations = "metadata.annotations."
@@ -130,7 +139,10 @@ func kinds(version string) map[string]kind {
 				annotations + protect.PolicyAnnotation: "what the policy was stays noted, for `kafkarecover unprotect`",
 			},
 		},
-		claimKind:        {gvr: kube.Claims(), namespaced: true, created: true}, // or a directory on its volume was renamed
+		claimKind: {
+			gvr: kube.Claims(), namespaced: true, created: true, // or a directory on its volume was renamed
+			stays: map[string]string{annotations + binding.TiedAnnotation: "which volume was tied to a claim stays noted"},
+		},
 		"Secret":         {gvr: kube.Secrets(), namespaced: true, created: true},
 		strimzi.UserKind: {gvr: strimzi.UserGVR(version), namespaced: true, created: true},
 		strimzi.TopicKind: {

@@ -44,6 +44,16 @@ func (l lender) Tie(ctx context.Context, pv *unstructured.Unstructured, to bindi
 	return err
 }
 
+// Nudge implements binding.Writer.
+func (l lender) Nudge(ctx context.Context, claim *unstructured.Unstructured, body map[string]any) error {
+	patch, err := json.Marshal(body)
+	if err != nil {
+		return fmt.Errorf("change claim %q: %w", claim.GetName(), err)
+	}
+	_, err = l.write.patch(ctx, l.step, kube.Claims(), claim, strimzi.Patch{Body: patch})
+	return err
+}
+
 // Delete implements binding.Writer.
 func (l lender) Delete(ctx context.Context, c binding.Claim) error {
 	claim := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "v1", "kind": "PersistentVolumeClaim"}}

@@ -282,6 +282,9 @@ func (r *Recorded) group(seen, owner map[string]*group, e *Entry, c *Change) err
 	if err != nil {
 		return err
 	}
+	if c.Verb == VerbPatch && k.leaves(c) {
+		return nil // the object goes as a whole, with it
+	}
 	if c.Verb == VerbPatch && len(k.back) == 0 {
 		return &JournalError{Operation: r.Operation, Reason: fmt.Sprintf("no operation patches %s", &c.Object)}
 	}

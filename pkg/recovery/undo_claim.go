@@ -187,6 +187,7 @@ func (r *run) makeAgain(ctx context.Context, g *group, claim *unstructured.Unstr
 	}
 	waiting, cancel := context.WithTimeout(ctx, bindTimeout)
 	defer cancel()
+	// Not hurried, which would leave an annotation that the claim did not have.
 	return binding.WaitBound(waiting, r.Kube, claimOf(claim), name)
 }
 
