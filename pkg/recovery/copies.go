@@ -147,7 +147,7 @@ func (c *copier) copyTree(ctx context.Context, claim string, fsys fs.FS, root st
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if !e.Type().IsRegular() {
+		if !e.Type().IsRegular() || rebuilt(e.Name()) {
 			continue
 		}
 		if err := c.copyFile(claim, fsys, path.Join(root, e.Name())); err != nil {
@@ -155,6 +155,12 @@ func (c *copier) copyTree(ctx context.Context, claim string, fsys fs.FS, root st
 		}
 	}
 	return nil
+}
+
+// rebuilt tells whether Kafka makes a file again from the log where it is missing (LogLoader: indexes and the state of
+// producers). Indexes are as large as Kafka may let them grow, 10 MiB each, and filled with nothing.
+func rebuilt(name string) bool {
+	return slices.Contains([]string{".index", ".timeindex", ".txnindex", ".snapshot"}, path.Ext(name))
 }
 
 // copyFile copies one file, reads the copy back and compares the checksums.
