@@ -24,7 +24,7 @@ type entry struct {
 // entries returns all rules. A function, not a variable: nothing can change the table.
 func entries() []entry {
 	return slices.Concat(identityRules(), slotRules(), assignRules(), contentRules(), quorumRules(), objectRules(),
-		liveRules(), versionRules(), severalRules(), redeclaredRules(), displacedRules(),
+		liveRules(), versionRules(), configRules(), severalRules(), redeclaredRules(), displacedRules(),
 		heldRules(), voterRules(), setRules())
 }
 

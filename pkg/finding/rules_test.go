@@ -26,7 +26,7 @@ type ruleCase struct {
 
 func allCases() []ruleCase {
 	return slices.Concat(identityCases(), slotCases(), assignCases(), readingCases(), contentCases(), quorumCases(),
-		objectCases(), liveCases(), operatorCases(), versionCases(), severalCases(), redeclaredCases(),
+		objectCases(), liveCases(), operatorCases(), versionCases(), configCases(), severalCases(), redeclaredCases(),
 		displacedCases(), heldCases(), setCases(), lostCases())
 }
 

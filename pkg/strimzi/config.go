@@ -1,8 +1,12 @@
 package strimzi
 
 import (
+	"fmt"
 	"slices"
+	"strconv"
 	"strings"
+
+	"github.com/kafkarecover/kafkarecover/pkg/object"
 )
 
 // forbiddenConfig are the prefixes of broker configurations that spec.kafka.config may not hold, allowedConfig the
@@ -39,4 +43,28 @@ func AllowsConfig(name string) bool {
 		return true
 	}
 	return !slices.ContainsFunc(forbiddenConfig(), func(prefix string) bool { return strings.HasPrefix(name, prefix) })
+}
+
+// ConfigAbove is a broker configuration that the operator refuses because there are fewer brokers. Value is as it is
+// written; it may be no number, which the operator refuses as well.
+type ConfigAbove struct{ Name, Value string }
+
+// ConfigAbove lists those of spec.kafka.config (KafkaCluster.java, validateIntConfigProperty): a reconcile ends with an
+// InvalidResourceException before anything is made.
+func (k *Kafka) ConfigAbove(brokers int) []ConfigAbove {
+	var out []ConfigAbove
+	for _, name := range []string{
+		"default.replication.factor", "offsets.topic.replication.factor", "transaction.state.log.replication.factor",
+		"transaction.state.log.min.isr",
+	} {
+		value, set := object.Map(k.Object, "spec", "kafka", "config")[name]
+		if !set || value == nil {
+			continue
+		}
+		text := fmt.Sprint(value)
+		if n, err := strconv.ParseInt(text, 10, 32); err != nil || int(n) > brokers {
+			out = append(out, ConfigAbove{Name: name, Value: text})
+		}
+	}
+	return out
 }
