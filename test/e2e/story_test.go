@@ -98,7 +98,7 @@ func (s *story) planted(p ground.Planting) {
 func (s *story) crashLooping() {
 	s.Helper()
 	s.must(s.Create(s.ctx, false))
-	line, err := s.WaitForCrash(s.ctx, "Invalid cluster.id", 4*time.Minute)
+	line, err := s.WaitForCrash(s.ctx, "Invalid cluster.id", waitForKafka)
 	s.must(err)
 	s.Logf("seen in a pod: %s", line)
 }
