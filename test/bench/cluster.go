@@ -48,7 +48,12 @@ func (g *ground) onCluster(ctx context.Context, o options) (results []result, er
 			return results, err
 		}
 	}
-	return results, nil
+	r, err := g.recover(ctx, world)
+	if err != nil {
+		return results, err
+	}
+	measured, err := measureAll(ctx, o, r.comparisons(), g.log)
+	return append(results, measured...), err
 }
 
 // claims are a lost cluster's claims in a namespace of their own.
