@@ -187,8 +187,12 @@ func (r *run) makeAgain(ctx context.Context, g *group, claim *unstructured.Unstr
 	}
 	waiting, cancel := context.WithTimeout(ctx, bindTimeout)
 	defer cancel()
-	// Not hurried, which would leave an annotation that the claim did not have.
-	return binding.WaitBound(waiting, r.Kube, claimOf(claim), name)
+	if err := binding.Complete(waiting, r.Kube, lender, claimOf(claim), name); err != nil {
+		return err
+	}
+	return lender.Nudge(ctx, claim, map[string]any{ // the claim did not have it
+		"metadata": map[string]any{"annotations": map[string]any{binding.TiedAnnotation: nil}},
+	})
 }
 
 // madeAgain is the claim that is made for one that was let go. Of what the journal says only labels, annotations and
