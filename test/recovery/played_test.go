@@ -88,7 +88,7 @@ func (p *playedKafka) image(ready map[string]bool) *volume.Image {
 		there = there && ready[podOf(id)]
 	}
 	node := volume.LostNode{Replicas: playedPartitions}
-	fenced := true
+	var fenced bool
 	if !there {
 		left := []int{12, 2, 0}
 		node.InSync = left[min(p.without, len(left)-1)]
