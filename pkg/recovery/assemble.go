@@ -79,6 +79,9 @@ func operatorText(o strimzi.Operator) string {
 // quotaPlan says whether the guard can be raised.
 func (r *run) quotaPlan() quotaPlan {
 	q := quotaPlan{claims: r.namespaceClaims, without: r.noQuota}
+	if r.before.Planned {
+		q.claims += len(r.missingClaims()) // which are made before it
+	}
 	for _, c := range r.lost {
 		q.lost = append(q.lost, "pvc/"+c.String())
 	}

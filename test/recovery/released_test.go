@@ -143,6 +143,12 @@ func TestAClusterComesBackFromReleasedVolumes(t *testing.T) {
 	if err != nil || result.Outcome != recovery.OutcomeRestored {
 		t.Fatal(err, told(result))
 	}
+	for i := range result.Plan.Steps {
+		const guard = "count/persistentvolumeclaims=9"
+		if s := &result.Plan.Steps[i]; s.ID == recovery.StepQuota && !strings.Contains(strings.Join(s.Does, "\n"), guard) {
+			t.Errorf("the plan must count the claims that are made before the guard is raised: %q", s.Does)
+		}
+	}
 	if got := stop(); slices.Contains(got, "Available") {
 		t.Errorf("a volume was Available on the way, where any other claim could take it: %v", got)
 	}
