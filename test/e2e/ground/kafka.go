@@ -147,10 +147,13 @@ func (k *Kafka) Create(ctx context.Context, paused bool) error {
 	return k.ApplyYAML(ctx, k.Namespace, k.Manifests(paused))
 }
 
-// Delete deletes the Kafka resource and its pools, as kubectl delete does, and waits until their pods are gone. The
-// claims stay: their deleteClaim is false.
-func (k *Kafka) Delete(ctx context.Context) error {
-	for _, kind := range []string{"Kafka", "KafkaNodePool"} {
+// Delete deletes the Kafka resource and its pools, or what is named of the two kinds, as kubectl delete does, and waits
+// until the pods are gone. The claims stay: their deleteClaim is false.
+func (k *Kafka) Delete(ctx context.Context, kinds ...string) error {
+	if len(kinds) == 0 {
+		kinds = []string{"Kafka", "KafkaNodePool"}
+	}
+	for _, kind := range kinds {
 		resource, err := k.resource("kafka.strimzi.io/"+k.apiVersion(), kind, k.Namespace)
 		if err != nil {
 			return err
