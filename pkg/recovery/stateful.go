@@ -369,7 +369,7 @@ func SetAccess(namespace string) []kube.Access {
 	all = append(all, own...)
 	add("apps", "statefulsets", "", "see the StatefulSet, and mark it with the operation", "get", "patch")
 	add("", "persistentvolumeclaims", "", "make the claims that are gone, and claims that borrow a volume to read it",
-		"watch", "create", "delete")
+		"watch", "create", "patch", "delete")
 	return append(all, kube.Access{Verb: "watch", Resource: "persistentvolumes", For: "see volumes bound"})
 }
 
