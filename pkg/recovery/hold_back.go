@@ -168,6 +168,9 @@ func isHeldBack(claim *unstructured.Unstructured) bool {
 // stepJoin lets the lost nodes in: each claim goes, and is made again for a volume of its own. The operator may come
 // first with that.
 func (r *run) stepJoin(ctx context.Context) (string, error) {
+	if err := r.ownHeld(); err != nil {
+		return "", err
+	}
 	for _, c := range r.base.held {
 		err := r.waitWhile(ctx, StepJoin, patience{
 			what: fmt.Sprintf("pvc/%s to be made for a volume", c), bound: bindTimeout, every: time.Second,
@@ -177,6 +180,16 @@ func (r *run) stepJoin(ctx context.Context) (string, error) {
 		}
 	}
 	return r.waitJoined(ctx)
+}
+
+// ownHeld refuses claims that are of no pool of this cluster: the journal is input, and nothing else is made for it.
+func (r *run) ownHeld() error {
+	for _, c := range r.base.held {
+		if p := r.before.Cluster.Pool(c.Pool); c.Cluster != r.Name || p == nil || p.Storage.Volume(c.Volume) == nil {
+			return &JournalError{Operation: r.operation, Reason: fmt.Sprintf("pvc/%s is no claim of kafka %q", c, r.Name)}
+		}
+	}
+	return nil
 }
 
 // letIn takes the next step to a claim that is not held back, and says what is left.

@@ -96,6 +96,26 @@ func TestANodeThatNeverWasIsNotLost(t *testing.T) {
 	}
 }
 
+func TestAJournalHasNoClaimsOfOthersMade(t *testing.T) {
+	t.Parallel()
+	own := lostOf(t, twoBrokers(), "node/1")[0]
+	other, pool, disk := own, own, own
+	other.Cluster, pool.Pool, disk.Volume = "other", "nobody", new(int32)
+	*disk.Volume = 7
+	for _, tc := range []struct {
+		held strimzi.ClaimName
+		bad  bool
+	}{{own, false}, {other, true}, {pool, true}, {disk, true}} {
+		r := &run{
+			Request: Request{Name: "my-cluster"}, base: baseline{held: []strimzi.ClaimName{tc.held}},
+			before: &Observation{Cluster: twoBrokers()},
+		}
+		if err := r.ownHeld(); (err != nil) != tc.bad {
+			t.Errorf("%s: %v", tc.held, err)
+		}
+	}
+}
+
 func TestPoolsThatAreCreatedKeepTheNodesOfLostVolumes(t *testing.T) {
 	t.Parallel()
 	c := twoBrokers()
@@ -111,7 +131,7 @@ func TestPoolsThatAreCreatedKeepTheNodesOfLostVolumes(t *testing.T) {
 // TestThePlanSaysWhatIsHeldBack holds with and without the guard on claims.
 func TestThePlanSaysWhatIsHeldBack(t *testing.T) {
 	t.Parallel()
-	r := &run{lost: lostOf(t, twoBrokers(), "node/my-cluster-broker-1")}
+	r := &run{before: &Observation{}, lost: lostOf(t, twoBrokers(), "node/my-cluster-broker-1")}
 	for _, without := range []string{"", "left out: you may not create it"} {
 		r.noQuota, r.namespaceClaims = without, 1
 		in := planInput{quota: r.quotaPlan()}
