@@ -173,7 +173,7 @@ func (r *run) stepJoin(ctx context.Context) (string, error) {
 	}
 	for _, c := range r.base.held {
 		err := r.waitWhile(ctx, StepJoin, patience{
-			what: fmt.Sprintf("pvc/%s to be made for a volume", c), bound: bindTimeout, every: time.Second,
+			what: fmt.Sprintf("pvc/%s to be made for a volume", c), flag: "--timeout", bound: r.Timeout, every: time.Second,
 		}, func(ctx context.Context) (string, error) { return r.letIn(ctx, c) })
 		if err != nil {
 			return "", fmt.Errorf("let node %d in: %w", c.NodeID, err)
