@@ -18,59 +18,32 @@ import (
 	"github.com/kafkarecover/kafkarecover/test/sandbox/cluster"
 )
 
-// Kafka is one Kafka cluster of the kind that was recorded: three controllers, three brokers with two volumes each.
+// Kafka is one Kafka cluster.
 type Kafka struct {
 	*World
 	Namespace, Name string
-	// Controllers and Brokers are the replicas of the two pools.
-	Controllers, Brokers int
+	Pools           []Pool
 	// Set is the StatefulSet that runs it without Strimzi; empty where Strimzi does.
 	Set string
 }
 
 // NewKafka describes a cluster of the recorded shape.
 func (w *World) NewKafka(namespace, name string) *Kafka {
-	return &Kafka{World: w, Namespace: namespace, Name: name, Controllers: 3, Brokers: 3}
+	return &Kafka{World: w, Namespace: namespace, Name: name, Pools: splitRoles()}
 }
-
-// Claims is the number of claims the cluster has.
-func (k *Kafka) Claims() int { return k.Controllers + 2*k.Brokers }
 
 // Manifests are the resources a person would apply. They carry the annotations Strimzi up to 0.45 asks for.
 func (k *Kafka) Manifests(paused bool) string {
-	class := k.StorageClass
-	if class == "" {
-		class = "local"
-	}
-	replication := min(3, k.Brokers)
+	replication := min(3, k.brokers())
 	annotations := "strimzi.io/kraft: enabled\n    strimzi.io/node-pools: enabled"
 	if paused {
 		annotations += "\n    strimzi.io/pause-reconciliation: \"true\""
 	}
-	volume := func(id int, metadata string) string {
-		return fmt.Sprintf("      - {id: %d, type: persistent-claim, size: 1Gi, class: %s, deleteClaim: false%s}\n",
-			id, class, metadata)
+	pools := ""
+	for _, p := range k.Pools {
+		pools += k.manifest(p)
 	}
-	pool := func(name string, replicas int, heap, volumes string) string {
-		return fmt.Sprintf(`---
-apiVersion: kafka.strimzi.io/%s
-kind: KafkaNodePool
-metadata:
-  name: %s
-  labels: {strimzi.io/cluster: %s}
-spec:
-  replicas: %d
-  roles: [%s]
-  jvmOptions: {%s}
-  storage:
-    type: jbod
-    volumes:
-%s`, k.apiVersion(), name, k.Name, replicas, name, heap, volumes)
-	}
-	shared := ", kraftMetadata: shared"
-	return pool("controller", k.Controllers, "-Xms: 128m, -Xmx: 192m", volume(0, shared)) +
-		pool("broker", k.Brokers, "-Xms: 192m, -Xmx: 256m", volume(0, shared)+volume(1, "")) +
-		fmt.Sprintf(`---
+	return pools + fmt.Sprintf(`---
 apiVersion: kafka.strimzi.io/%s
 kind: Kafka
 metadata:
@@ -91,7 +64,7 @@ spec:
       transaction.state.log.replication.factor: %d
       transaction.state.log.min.isr: %d
 `, k.apiVersion(), k.Name, annotations, k.KafkaVersion, metadataVersion(k.KafkaVersion), replication,
-			max(1, replication-1), replication, replication, max(1, replication-1))
+		max(1, replication-1), replication, replication, max(1, replication-1))
 }
 
 // apiVersion is v1 where it is served.

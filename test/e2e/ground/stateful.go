@@ -17,12 +17,14 @@ const PlainClusterID = "Zk1vbnN0ZXJzSW5UaGVEYQ"
 
 // NewPlain describes three nodes of both roles that a StatefulSet runs, with voters in the log (kraft.version 1).
 func (w *World) NewPlain(namespace, set string) *Kafka {
-	return &Kafka{World: w, Namespace: namespace, Name: set, Set: set, Brokers: 3}
+	return &Kafka{World: w, Namespace: namespace, Name: set, Set: set, Pools: []Pool{{
+		Name: set, Roles: []string{"broker", "controller"}, Replicas: 3, Volumes: 1,
+	}}}
 }
 
 // PlainVolumes makes local volumes for the claims of the StatefulSet.
 func (k *Kafka) PlainVolumes(ctx context.Context) error {
-	_, err := k.makeVolumes(ctx, k.Brokers, []corev1.PersistentVolumeAccessMode{corev1.ReadWriteOnce})
+	_, err := k.makeVolumes(ctx, k.brokers(), []corev1.PersistentVolumeAccessMode{corev1.ReadWriteOnce})
 	return err
 }
 
@@ -122,7 +124,7 @@ func (k *Kafka) WaitPlain(ctx context.Context, bound time.Duration) error {
 			if err != nil {
 				return err
 			}
-			if set.Status.ReadyReplicas != int32(k.Brokers) {
+			if set.Status.ReadyReplicas != int32(k.brokers()) {
 				return fmt.Errorf("%d pods are ready", set.Status.ReadyReplicas)
 			}
 			return nil
