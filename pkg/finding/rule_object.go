@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/kafkarecover/kafkarecover/pkg/strimzi"
 	"github.com/kafkarecover/kafkarecover/pkg/volume"
 )
 
@@ -91,7 +92,8 @@ func bindingRules() []entry {
 				"empty, the data lies on the old volumes.",
 			Source: "Kubernetes: claimRef; the picture after a namespace was deleted and synchronised again",
 			Remedy: "`restore --rebind-claims` reads both, says what was written to the new one, and binds the claim to the " +
-				"old one; accept it if the old one is not wanted",
+				"old one; where the Kafka resource is gone, create it first with the annotation " +
+				strimzi.PauseAnnotation + ": \"true\"; accept it if the old one is not wanted",
 		}, judgeShadowed},
 		{Rule{
 			ID: "released-volumes", Severity: Info,
