@@ -48,6 +48,8 @@ type baseline struct {
 	// metadata logs: a leader that is elected after the start begins another.
 	held  []strimzi.ClaimName
 	epoch int32
+	// alone is the number of partitions of which none but a held node could be elected when that was accepted.
+	alone map[int32]int
 	// formatted are the directories that will be new: that they are is what was accepted.
 	formatted map[string]bool
 	// predicted is what else a start was predicted from.

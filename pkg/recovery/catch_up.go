@@ -25,6 +25,8 @@ type caughtUp struct {
 	// epoch is the newest before the start, committed the offset that was proven to be committed then.
 	epoch     int32
 	committed int64
+	// alone is in how many partitions a node that is held back was the only one that can be elected, as was accepted.
+	alone map[int32]int
 	// mark is the newest end that was seen at first: who is behind it does not have all that is known to be.
 	mark *logdir.OffsetAndEpoch
 }
@@ -65,6 +67,52 @@ func newestImage(volumes []volume.Volume) *volume.Image {
 	return best
 }
 
+// aloneOn counts the partitions of which none but a lost node can be elected, by the newest metadata.
+func aloneOn(volumes []volume.Volume) map[int32]int {
+	out := map[int32]int{}
+	if im := newestImage(volumes); im != nil {
+		for id, n := range im.Lost {
+			out[id] = n.Alone
+		}
+	}
+	return out
+}
+
+// AloneError says that a node that is held back has come to be the only one that can be elected of partitions: it must
+// not join, for it would be elected with nothing in its log.
+type AloneError struct {
+	Node       int32
+	Partitions int
+	First      string
+}
+
+// Error says what can be done.
+func (e *AloneError) Error() string {
+	return fmt.Sprintf("nobody but node %d, which is lost, can be elected leader of %d partitions any more (%s): with "+
+		"eligible leader replicas Kafka takes a broker that was not stopped cleanly out of them as it starts. What the "+
+		"others hold is on their volumes. The node is held back still; have a replica that is left elected, with "+
+		"kafka-leader-election.sh --election-type unclean, then go on", e.Node, e.Partitions, e.First)
+}
+
+// mayJoin refuses where a node that is held back is the only one that can be elected of more partitions than was
+// accepted.
+func (c *caughtUp) mayJoin(volumes []volume.Volume) error {
+	im := newestImage(volumes)
+	if im == nil {
+		return nil // it is waited for
+	}
+	for _, id := range c.heldBrokers {
+		if n := im.Lost[id]; n != nil && n.Alone > c.alone[id] {
+			first := ""
+			if len(n.Partitions) > 0 {
+				first = n.Partitions[len(n.Partitions)-1].String()
+			}
+			return &AloneError{Node: id, Partitions: n.Alone, First: first}
+		}
+	}
+	return nil
+}
+
 func (r *run) newCaughtUp(cluster *strimzi.Cluster) (*caughtUp, error) {
 	voters, err := cluster.Voters()
 	if err != nil {
@@ -74,7 +122,7 @@ func (r *run) newCaughtUp(cluster *strimzi.Cluster) (*caughtUp, error) {
 	if err != nil {
 		return nil, fmt.Errorf("tell the brokers: %w", err)
 	}
-	c := &caughtUp{epoch: r.base.epoch}
+	c := &caughtUp{epoch: r.base.epoch, alone: r.base.alone}
 	if p := r.base.predicted.Committed; p != nil && !p.Lifted {
 		c.committed = p.Offset
 	}
@@ -230,7 +278,10 @@ func (r *run) stepCatchUp(ctx context.Context) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		return judge.left(volumes), nil
+		if left = judge.left(volumes); left != "" {
+			return left, nil
+		}
+		return "", judge.mayJoin(volumes)
 	})
 	if err != nil {
 		return "", err

@@ -90,6 +90,28 @@ func TestAMarkThatStays(t *testing.T) {
 	}
 }
 
+// Broker 0, which was in sync with the lost broker 2, was not stopped cleanly: as it starts Kafka takes it out of the
+// replicas that can be elected, and only the lost one is left. It was seen on Kafka 4.2.0.
+func TestANodeThatAloneCouldBeElectedDoesNotJoin(t *testing.T) {
+	t.Parallel()
+	of := func(alone int) []volume.Volume {
+		return []volume.Volume{logOf(3, 120, 5, &volume.Image{
+			Brokers: []int32{0, 1, 2}, Fenced: []int32{2},
+			Lost: map[int32]*volume.LostNode{2: {Alone: alone, Partitions: []volume.InSyncPartition{{Topic: "orders"}}}},
+		})}
+	}
+	accepted := aloneOn(of(2))
+	for alone, bad := range map[int]bool{0: false, 2: false, 3: true} {
+		c := &caughtUp{voters: []int32{3}, brokers: []int32{0, 1}, heldBrokers: []int32{2}, alone: accepted}
+		if err := c.mayJoin(of(alone)); (err != nil) != bad || bad && !strings.Contains(err.Error(), "orders-0") {
+			t.Errorf("%d, where 2 were accepted: %v", alone, err)
+		}
+	}
+	if err := (&caughtUp{heldBrokers: []int32{2}}).mayJoin(of(12)); err == nil {
+		t.Error("nothing was accepted")
+	}
+}
+
 func TestHeldBackNodesHaveJoined(t *testing.T) {
 	t.Parallel()
 	im := func(fenced []int32, inSync int) *volume.Image {

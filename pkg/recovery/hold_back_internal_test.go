@@ -40,7 +40,7 @@ func TestAHeldBackClaimIsNeitherMissedNorUnplanned(t *testing.T) {
 	b := brokerBaseline()
 	b.formatted = map[string]bool{}
 	b.holdBack(lostOf(t, twoBrokers(), "node/1"))
-	b.epoch = 7
+	b.epoch, b.alone = 7, map[int32]int{1: 3}
 	text, err := json.Marshal(b)
 	if err != nil {
 		t.Fatal(err)
@@ -78,7 +78,7 @@ func TestAHeldBackClaimIsNeitherMissedNorUnplanned(t *testing.T) {
 		t.Errorf("that its directory is new is what was accepted, got %v", read.formatted)
 	}
 	if !slices.Equal(read.heldNodes(), []int32{1}) || !slices.Equal(read.heldPods(), []string{"my-cluster-broker-1"}) ||
-		read.epoch != 7 {
+		read.epoch != 7 || read.alone[1] != 3 {
 		t.Errorf("the journal must say what is held back: %+v", read)
 	}
 }

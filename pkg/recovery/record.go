@@ -272,6 +272,7 @@ type storedBaseline struct {
 	Formatted   map[string]bool        `json:"formatted,omitempty"`
 	Held        []strimzi.ClaimName    `json:"held,omitempty"`
 	Epoch       int32                  `json:"epoch,omitempty"`
+	Alone       map[int32]int          `json:"alone,omitempty"`
 	Predicted   predicted              `json:"predicted,omitzero"`
 }
 
@@ -285,7 +286,7 @@ func (b baseline) MarshalJSON() ([]byte, error) {
 	s := storedBaseline{
 		ClusterID: b.clusterID, Claims: map[string]storedClaim{}, Pools: b.pools, Directories: b.directories,
 		Topics: b.topics, Strays: b.strays, Formatted: b.formatted, Predicted: b.predicted,
-		Held: b.held, Epoch: b.epoch,
+		Held: b.held, Epoch: b.epoch, Alone: b.alone,
 	}
 	for name, c := range b.claims {
 		s.Claims[name] = storedClaim{UID: c.uid, Volume: c.volume}
@@ -302,7 +303,7 @@ func (b *baseline) UnmarshalJSON(text []byte) error {
 	*b = baseline{
 		clusterID: s.ClusterID, claims: map[string]claimIdentity{}, pools: s.Pools, directories: s.Directories,
 		topics: s.Topics, strays: s.Strays, formatted: s.Formatted, predicted: s.Predicted,
-		held: s.Held, epoch: s.Epoch,
+		held: s.Held, epoch: s.Epoch, alone: s.Alone,
 	}
 	for name, c := range s.Claims {
 		b.claims[name] = claimIdentity{uid: c.UID, volume: c.Volume}

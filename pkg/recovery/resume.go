@@ -336,7 +336,7 @@ func (r *run) decide(ctx context.Context) error {
 	r.base.formatted = formattedAnew(r.before.Volumes, r.decision.Accepted)
 	r.base.predicted = r.predict()
 	r.base.holdBack(r.lost)
-	r.base.epoch = newestEpoch(r.before.Volumes)
+	r.base.epoch, r.base.alone = newestEpoch(r.before.Volumes), aloneOn(r.before.Volumes)
 	r.touched = true
 	return r.journalDecision(ctx)
 }

@@ -158,6 +158,9 @@ func inSyncOnLost(out *volume.Image, im *metadata.Image, lost []int32) {
 	for _, t := range im.Topics() {
 		for p := range t.Partitions() {
 			eligible := slices.Concat(p.ISR, p.ELR)
+			if len(eligible) == 0 { // then the last leader that is known is elected (Kafka: PartitionChangeBuilder)
+				eligible = p.LastKnownELR
+			}
 			alone := !slices.ContainsFunc(eligible, func(id int32) bool { return !isLost(id) })
 			for _, id := range lost {
 				n := out.Lost[id]

@@ -73,7 +73,8 @@ type LostNode struct {
 	// in-sync replicas although a node that is left can be elected.
 	Replicas, InSync int
 	// Alone is the number of partitions of which nobody else can be elected: none of their in-sync replicas and eligible
-	// leader replicas is on a node that is left. Partitions are the first of them.
+	// leader replicas, or where there are neither the last known leader, is on a node that is left. Partitions are the
+	// first of them.
 	Alone      int
 	Partitions []InSyncPartition
 }

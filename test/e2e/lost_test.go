@@ -15,10 +15,9 @@ import (
 	"github.com/kafkarecover/kafkarecover/test/e2e/ground"
 )
 
-// spareBroker is a broker that the others can do without: one that is in sync of what another is in sync of, too, or
-// else the one that is in sync of the least. Of a cluster whose pods were stopped all at once the last one to go may be
-// the only one in sync of some partitions.
-func (s *story) spareBroker() string {
+// leastInSync is the broker that the fewest partitions have in sync, by the newest metadata: of a cluster whose pods
+// were stopped all at once the last one to go may be the only one in sync of some.
+func (s *story) leastInSync() string {
 	s.Helper()
 	result, err := theTool(s.T).Run(s.ctx, nil, "scan", "kafka/my-cluster", "--namespace", s.Namespace, "-o", "json")
 	s.must(err)
@@ -42,15 +41,8 @@ func (s *story) spareBroker() string {
 	}
 	s.Logf("in sync by the newest metadata: %v", newest)
 	brokers := []string{"0", "1", "2"}
-	slices.SortFunc(brokers, func(a, b string) int { return newest[b] - newest[a] })
-	if newest[brokers[0]] == allPartitions {
-		return brokers[1]
-	}
-	return brokers[2]
+	return slices.MinFunc(brokers, func(a, b string) int { return newest[a] - newest[b] })
 }
-
-// allPartitions are those of the topic and of the groups' offsets.
-const allPartitions = 6 + 6
 
 // volumesOf remembers which volumes a claim asks for or has, in their order, until it is called.
 func (s *story) volumesOf(claim string) func() []string {
@@ -77,7 +69,7 @@ func TestRestoreWithoutABrokerThatIsLostForGood(t *testing.T) {
 	operator := quickOperator()
 	s := newStory(t, "lost", operator)
 	s.planted(ground.Planting{})
-	broker := s.spareBroker()
+	broker := s.leastInSync()
 	s.namespaceDeleted(operator)
 	claims := []string{"data-0-my-cluster-broker-" + broker, "data-1-my-cluster-broker-" + broker}
 	for _, claim := range claims {
