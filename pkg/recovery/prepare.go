@@ -93,7 +93,13 @@ func (r *run) judge(ctx context.Context) error {
 	if err := r.findLost(); err != nil {
 		return err
 	}
-	r.decision = finding.Decide(seen.Findings, r.Accept)
+	r.weigh(seen.Findings)
+	return nil
+}
+
+// weigh notes what findings mean for the run: refusals end it.
+func (r *run) weigh(findings []finding.Finding) {
+	r.decision = finding.Decide(findings, r.Accept)
 	for _, l := range r.decision.Unused {
 		r.Report.Warn(fmt.Sprintf("--accept %s lifts nothing: there is no such finding now", l))
 	}
@@ -101,7 +107,6 @@ func (r *run) judge(ctx context.Context) error {
 		r.result.Outcome, r.result.Refusals = OutcomeRefused, r.decision.Refusals
 		r.result.Reason = fmt.Sprintf("%d findings refuse; each says what to do", len(r.decision.Refusals))
 	}
-	return nil
 }
 
 // volumesRequest asks for a look at the volumes, as this run judges them.

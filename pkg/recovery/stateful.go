@@ -12,7 +12,6 @@ import (
 
 	"github.com/kafkarecover/kafkarecover/pkg/binding"
 	"github.com/kafkarecover/kafkarecover/pkg/declared"
-	"github.com/kafkarecover/kafkarecover/pkg/finding"
 	"github.com/kafkarecover/kafkarecover/pkg/kube"
 	"github.com/kafkarecover/kafkarecover/pkg/placement"
 	"github.com/kafkarecover/kafkarecover/pkg/statefulset"
@@ -205,14 +204,7 @@ func (r *run) judgeSet(ctx context.Context) error {
 		return fmt.Errorf("%s was replaced by another one since it was looked at: run this again", r.Named())
 	}
 	r.before, r.result.Findings = seen, seen.Findings
-	r.decision = finding.Decide(seen.Findings, r.Accept)
-	for _, l := range r.decision.Unused {
-		r.Report.Warn(fmt.Sprintf("--accept %s lifts nothing: there is no such finding now", l))
-	}
-	if r.decision.Refused() {
-		r.result.Outcome, r.result.Refusals = OutcomeRefused, r.decision.Refusals
-		r.result.Reason = fmt.Sprintf("%d findings refuse; each says what to do", len(r.decision.Refusals))
-	}
+	r.weigh(seen.Findings)
 	return nil
 }
 
