@@ -45,6 +45,6 @@ func judgeConfigAbove(s *scene) []found {
 		f.evidence = append(f.evidence, fmt.Sprintf("spec.kafka.config: %s: %s", v.Name, v.Value))
 	}
 	f.evidence = append(f.evidence, counted...)
-	f.message = fmt.Sprintf("%d of its settings are no number up to %d, the brokers that there will be", len(above), brokers)
+	f.message = fmt.Sprintf("%d of its settings are no number up to %d, the brokers there will be", len(above), brokers)
 	return []found{f}
 }

@@ -78,8 +78,8 @@ spec:
 		if id == p.Metadata {
 			metadata = ", kraftMetadata: shared"
 		}
-		text += fmt.Sprintf("      - {id: %d, type: persistent-claim, size: 1Gi, class: %s, deleteClaim: false%s}\n", id, class,
-			metadata)
+		text += fmt.Sprintf("      - {id: %d, type: persistent-claim, size: 1Gi, class: %s, deleteClaim: false%s}\n",
+			id, class, metadata)
 	}
 	return text
 }
