@@ -11,13 +11,14 @@ import (
 	"github.com/kafkarecover/kafkarecover/test/e2e/ground"
 )
 
-// TestRestoreOfADeletedKafkaResource begins with pools and claims that stand, and no Kafka resource: the certificate
-// authorities' Secrets went with it. The operator is kept away while it is made again.
+// TestRestoreOfADeletedKafkaResource begins with pools, pods and claims that stand, and no Kafka resource: the
+// certificate authorities' Secrets went with it, so that nothing that runs can be reached any more. The operator is kept
+// away while it is made again.
 func TestRestoreOfADeletedKafkaResource(t *testing.T) {
 	full(t)
 	s := newStory(t, "kafka-gone", quickOperator())
 	s.running(0)
-	s.must(s.Delete(s.ctx, "Kafka"))
+	s.must(s.DeleteResource(s.ctx))
 	s.says(s.run(4, "restore", "kafka/my-cluster", "--yes"), "give its manifests with -f")
 
 	result := s.run(0, "restore", "kafka/my-cluster", "-f", s.manifests(), "--hold-operator", "--yes")

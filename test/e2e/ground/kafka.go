@@ -120,19 +120,27 @@ func (k *Kafka) Create(ctx context.Context, paused bool) error {
 	return k.ApplyYAML(ctx, k.Namespace, k.Manifests(paused))
 }
 
-// Delete deletes the Kafka resource and its pools, or what is named of the two kinds, as kubectl delete does, and waits
-// until the pods are gone. The claims stay: their deleteClaim is false.
-func (k *Kafka) Delete(ctx context.Context, kinds ...string) error {
-	if len(kinds) == 0 {
-		kinds = []string{"Kafka", "KafkaNodePool"}
+// DeleteResource deletes the Kafka resource alone. Its pools stay, and with them pods and claims; the Secrets of the
+// certificate authorities go with it.
+func (k *Kafka) DeleteResource(ctx context.Context) error { return k.deleteAll(ctx, "Kafka") }
+
+func (k *Kafka) deleteAll(ctx context.Context, kind string) error {
+	resource, err := k.resource("kafka.strimzi.io/"+k.apiVersion(), kind, k.Namespace)
+	if err != nil {
+		return err
 	}
-	for _, kind := range kinds {
-		resource, err := k.resource("kafka.strimzi.io/"+k.apiVersion(), kind, k.Namespace)
-		if err != nil {
+	if err := resource.DeleteCollection(ctx, metav1.DeleteOptions{}, metav1.ListOptions{}); err != nil {
+		return fmt.Errorf("delete %s: %w", kind, err)
+	}
+	return nil
+}
+
+// Delete deletes the Kafka resource and its pools, as kubectl delete does, and waits until their pods are gone. The
+// claims stay: their deleteClaim is false.
+func (k *Kafka) Delete(ctx context.Context) error {
+	for _, kind := range []string{"Kafka", "KafkaNodePool"} {
+		if err := k.deleteAll(ctx, kind); err != nil {
 			return err
-		}
-		if err := resource.DeleteCollection(ctx, metav1.DeleteOptions{}, metav1.ListOptions{}); err != nil {
-			return fmt.Errorf("delete %s: %w", kind, err)
 		}
 	}
 	return Wait(ctx, 4*time.Minute, "the pods are gone", func(ctx context.Context) error {
