@@ -30,11 +30,18 @@ type configMapMirror struct {
 	operation          string
 	part, size         int
 	created            bool
+	// lock is that of the run that writes: without it the journal's copy is another run's.
+	lock *lock
 }
 
 // Append adds one entry under a key of its number, cut into pieces where it is long. A full ConfigMap is followed by
 // another.
 func (m *configMapMirror) Append(ctx context.Context, entry Entry) error {
+	if m.lock != nil {
+		if err := m.lock.held(ctx); err != nil && m.lock.isLost() != nil {
+			return fmt.Errorf("leave the journal's copy to the run that has the lock: %w", err)
+		}
+	}
 	line, err := json.Marshal(entry)
 	if err != nil {
 		return fmt.Errorf("encode journal entry: %w", err)

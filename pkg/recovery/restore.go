@@ -291,6 +291,12 @@ func (r *run) hold(ctx context.Context) error {
 		return err
 	}
 	r.holds(lock)
+	return r.copyJournal(ctx)
+}
+
+// copyJournal has the journal copied to the cluster for as long as this run has the lock.
+func (r *run) copyJournal(ctx context.Context) error {
+	r.mirror.lock = r.lock
 	return r.write.journal.SetMirror(ctx, r.mirror)
 }
 

@@ -218,7 +218,7 @@ func (r *run) continueJournal(ctx context.Context, phase Phase, takeOver string,
 	r.write.journal, r.mirror, r.touched = journal, rec.mirror, true
 	r.result.Folder = journal.Dir()
 	r.Report.Begin(r.operation, journal.Dir())
-	if err := journal.SetMirror(ctx, r.mirror); err != nil {
+	if err := r.copyJournal(ctx); err != nil {
 		return err
 	}
 	note := fmt.Sprintf("%s by %q on server %q context %q", phase, r.place.User, r.place.Server, r.place.Context)
