@@ -343,23 +343,27 @@ func (r *run) restore(ctx context.Context) error {
 	if !r.asDecided() {
 		return nil
 	}
-	ok, err := r.Confirm(ctx, r.plan, r.before.Findings)
-	if err != nil {
+	if ok, err := r.confirm(ctx, retained, "the cluster was not touched"); !ok || err != nil {
 		return err
 	}
-	if !ok {
-		r.result.Outcome, r.result.Reason = OutcomeDeclined, "not confirmed; the cluster was not touched"
-		if n := len(retained.patched); n > 0 {
-			r.result.Reason = fmt.Sprintf("not confirmed; %d volumes were set to Retain and stay so, nothing else was "+
-				"changed", n)
-		}
-		return nil
-	}
-	r.confirmed = true
 	if err := r.decide(ctx); err != nil {
 		return err
 	}
 	return r.apply(ctx)
+}
+
+// confirm has the plan confirmed. Where it is not, the result says what was changed all the same, or that it is
+// untouched.
+func (r *run) confirm(ctx context.Context, retained retainOutcome, untouched string) (bool, error) {
+	var err error
+	if r.confirmed, err = r.Confirm(ctx, r.plan, r.before.Findings); r.confirmed || err != nil {
+		return r.confirmed, err
+	}
+	r.result.Outcome, r.result.Reason = OutcomeDeclined, "not confirmed; "+untouched
+	if n := len(retained.patched); n > 0 {
+		r.result.Reason = fmt.Sprintf("not confirmed; %d volumes were set to Retain and stay so, nothing else was changed", n)
+	}
+	return false, nil
 }
 
 // close ends the run: what it left in the cluster is removed, whatever happened, and the journal is closed.

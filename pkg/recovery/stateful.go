@@ -176,15 +176,9 @@ func (r *run) restoreSet(ctx context.Context) error {
 	if !r.asDecided() {
 		return nil
 	}
-	ok, err := r.Confirm(ctx, r.plan, r.before.Findings)
-	if err != nil {
+	if ok, err := r.confirm(ctx, retained, "no claim was made"); !ok || err != nil {
 		return err
 	}
-	if !ok {
-		r.result.Outcome, r.result.Reason = OutcomeDeclined, "not confirmed; no claim was made"
-		return nil
-	}
-	r.confirmed = true
 	if err := r.decideSet(ctx); err != nil {
 		return err
 	}
