@@ -260,28 +260,18 @@ func (r *run) stepCatchUp(ctx context.Context) (string, error) {
 	if r.recorded.letsIn() { // they may be in sync again by now
 		return "they had, before an earlier run began to let them in", nil
 	}
-	var judge *caughtUp
-	deleted := map[types.UID]bool{}
+	f := follower{run: r, held: r.base.heldPods(), deleted: map[types.UID]bool{}}
 	err := r.waitWhile(ctx, StepCatchUp, patience{
 		what: "the others to catch up", flag: "--timeout", bound: r.Timeout, every: catchUpEvery,
 	}, func(ctx context.Context) (string, error) {
-		cluster, left, err := r.attendPods(ctx, deleted, r.base.heldPods())
+		volumes, left, err := f.look(ctx)
 		if left != "" || err != nil {
 			return left, err
 		}
-		if judge == nil {
-			if judge, err = r.newCaughtUp(cluster); err != nil {
-				return "", err
-			}
-		}
-		volumes, err := r.readRunning(ctx)
-		if err != nil {
-			return "", err
-		}
-		if left = judge.left(volumes); left != "" {
+		if left = f.judge.left(volumes); left != "" {
 			return left, nil
 		}
-		return "", judge.mayJoin(volumes)
+		return "", f.judge.mayJoin(volumes)
 	})
 	if err != nil {
 		return "", err
@@ -294,6 +284,35 @@ func (r *Recorded) letsIn() bool {
 	return r != nil && slices.ContainsFunc(r.Entries, func(e Entry) bool {
 		return e.Phase == PhaseIntent && e.Step == string(StepJoin)
 	})
+}
+
+// follower looks at a cluster that starts, again and again: at its pods first, then into them.
+type follower struct {
+	*run
+
+	// held are the pods that are not waited for.
+	held    []string
+	deleted map[types.UID]bool
+	// judge is there from the first look on that saw every pod ready.
+	judge *caughtUp
+	// joined tells that the nodes that were held back had joined, and that no pod was seen not to be ready since.
+	joined bool
+}
+
+// look reads the volumes of the running pods, or says what of the pods is not ready yet.
+func (f *follower) look(ctx context.Context) (volumes []volume.Volume, left string, err error) {
+	cluster, left, err := f.attendPods(ctx, f.deleted, f.held)
+	if left != "" || err != nil {
+		f.joined = false
+		return nil, left, err
+	}
+	if f.judge == nil {
+		if f.judge, err = f.newCaughtUp(cluster); err != nil {
+			return nil, "", err
+		}
+	}
+	volumes, err = f.readRunning(ctx)
+	return volumes, "", err
 }
 
 // attendPods looks at the cluster while it starts, and says what of its pods is not ready yet, but for those held back.
@@ -324,34 +343,23 @@ func (r *run) attendPods(
 // waitJoined waits until the nodes that were held back take part. That they copy everything can take for ever, and ends
 // nothing: it is said.
 func (r *run) waitJoined(ctx context.Context) (string, error) {
-	var judge *caughtUp
-	deleted := map[types.UID]bool{}
-	joined, copying := false, ""
+	f := follower{run: r, deleted: map[types.UID]bool{}}
+	copying := ""
 	err := r.waitWhile(ctx, StepJoin, patience{
 		what: "the nodes that were held back to join", flag: "--timeout", bound: r.Timeout, every: catchUpEvery,
 	}, func(ctx context.Context) (string, error) {
-		cluster, left, err := r.attendPods(ctx, deleted, nil)
+		volumes, left, err := f.look(ctx)
 		if left != "" || err != nil {
-			joined = false
 			return left, err
 		}
-		if judge == nil {
-			if judge, err = r.newCaughtUp(cluster); err != nil {
-				return "", err
-			}
-		}
-		volumes, err := r.readRunning(ctx)
-		if err != nil {
-			return "", err
-		}
-		if left = judge.notJoined(volumes); left != "" {
+		if left = f.judge.notJoined(volumes); left != "" {
 			return left, nil
 		}
-		joined, copying = true, judge.copying(volumes)
+		f.joined, copying = true, f.judge.copying(volumes)
 		return copying, nil
 	})
 	var late *kube.TimeoutError
-	if joined && errors.As(err, &late) {
+	if f.joined && errors.As(err, &late) {
 		r.result.Next = append(r.result.Next, copying+"; Kafka goes on copying")
 		return "joined; " + copying, nil
 	}
@@ -359,7 +367,7 @@ func (r *run) waitJoined(ctx context.Context) (string, error) {
 		return "", err
 	}
 	note := strings.Join(r.base.heldPods(), ", ") + " joined"
-	if len(judge.heldBrokers) > 0 {
+	if len(f.judge.heldBrokers) > 0 {
 		note += ", in sync of all their partitions"
 	}
 	return note, nil
