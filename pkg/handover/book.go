@@ -71,7 +71,7 @@ func (b *Book) Takes(ctx context.Context, w *kube.Write) (bool, error) {
 // tool's own. Temporary pods, the lock and the journal's copy must be its own, and what is in a Secret is written into
 // no file.
 func Handable(a kube.Access) bool {
-	own := []string{"pods", "leases", "configmaps", "secrets", "selfsubjectaccessreviews"}
+	own := []string{"pods", "leases", "configmaps", "secrets"}
 	return slices.Contains([]string{"create", "patch", "delete"}, a.Verb) && !slices.Contains(own, a.Resource)
 }
 
