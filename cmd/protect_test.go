@@ -207,11 +207,11 @@ func TestCleanup(t *testing.T) {
 	if s.server.Get(kube.Pods(), "kafka", "one") != nil || s.server.Get(kube.Pods(), "kafka", "three") == nil {
 		t.Error("the pods of this operation go, and no others")
 	}
-	s.server.Answer = func(r *kubetest.Request) *kubetest.Failure {
+	s.server.AnswerWith(func(r *kubetest.Request) *kubetest.Failure {
 		if r.Resource == "pods" {
 			return kubetest.Forbidden(r)
 		}
 		return nil
-	}
+	})
 	wantRan(t, s.run("cleanup"), exitcode.Incomplete, "forbidden")
 }

@@ -106,25 +106,25 @@ func TestBindLooksAgainWhenSomebodyWroteInBetween(t *testing.T) {
 	s := kubetest.New(t)
 	pv := put(s, nil)
 	conflicts := 2
-	s.Answer = func(r *kubetest.Request) *kubetest.Failure {
+	s.AnswerWith(func(r *kubetest.Request) *kubetest.Failure {
 		if r.Verb == "patch" && conflicts > 0 {
 			conflicts--
 			return &kubetest.Failure{Code: http.StatusConflict, Reason: "Conflict", Message: "the object has been modified"}
 		}
 		return nil
-	}
+	})
 	if err := bind(t, s, pv); err != nil {
 		t.Error(err)
 	}
 	if err := bind(t, s, pv); err != nil { // a run that goes on finds it done
 		t.Error(err)
 	}
-	s.Answer = func(r *kubetest.Request) *kubetest.Failure {
+	s.AnswerWith(func(r *kubetest.Request) *kubetest.Failure {
 		if r.Verb == "patch" {
 			return &kubetest.Failure{Code: http.StatusConflict, Reason: "Conflict", Message: "the object has been modified"}
 		}
 		return nil
-	}
+	})
 	put(s, nil)
 	if err := bind(t, s, pv); !kube.IsConflict(err) {
 		t.Errorf("somebody writes all the time: want the conflict, got %v", err)

@@ -35,12 +35,12 @@ func needed() []kube.Access {
 func TestReviewOfPermissions(t *testing.T) {
 	t.Parallel()
 	s := kubetest.New(t)
-	s.Answer = func(r *kubetest.Request) *kubetest.Failure {
+	s.AnswerWith(func(r *kubetest.Request) *kubetest.Failure {
 		if r.Subresource == "status" || r.Verb == "delete" && r.Resource == "pods" {
 			return kubetest.Forbidden(r)
 		}
 		return nil
-	}
+	})
 	missing, err := s.Client(t, ns).Review(context.Background(), needed())
 	if err != nil {
 		t.Fatal(err)
@@ -56,12 +56,12 @@ func TestReviewOfPermissions(t *testing.T) {
 	if got := needed()[2].String(); got != `get pods "p" in namespace kafka` {
 		t.Errorf("got %q", got)
 	}
-	s.Answer = func(r *kubetest.Request) *kubetest.Failure {
+	s.AnswerWith(func(r *kubetest.Request) *kubetest.Failure {
 		if r.Resource == "selfsubjectaccessreviews" {
 			return &kubetest.Failure{Code: http.StatusBadRequest, Reason: "BadRequest", Message: "no"}
 		}
 		return nil
-	}
+	})
 	if _, err := s.Client(t, ns).Review(context.Background(), needed()); err == nil {
 		t.Error("a review that failed allows nothing")
 	}
@@ -141,7 +141,7 @@ func sortedRules(text string) string {
 func answered(t *testing.T, f kubetest.Failure) error {
 	t.Helper()
 	s := kubetest.New(t)
-	s.Answer = func(*kubetest.Request) *kubetest.Failure { return &f }
+	s.AnswerWith(func(*kubetest.Request) *kubetest.Failure { return &f })
 	_, err := s.Client(t, ns).Get(context.Background(), kube.Pods(), ns, "p")
 	if err == nil {
 		t.Fatal("want an error")

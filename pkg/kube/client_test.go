@@ -260,7 +260,7 @@ func TestExec(t *testing.T) {
 func TestExecThatIsNotAllowed(t *testing.T) {
 	t.Parallel()
 	s := kubetest.New(t)
-	s.Answer = kubetest.Forbidden
+	s.AnswerWith(kubetest.Forbidden)
 	run := kube.Exec{Namespace: ns, Pod: "p", Stdin: &bytes.Buffer{}}
 	err := s.Client(t, ns).Exec(context.Background(), run)
 	var e *kube.Error

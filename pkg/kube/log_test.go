@@ -55,7 +55,7 @@ func TestWhatReadingALogFailsOnIsSaid(t *testing.T) {
 	if !errors.Is(err, broken) || !strings.Contains(err.Error(), "kafka/a-pod") {
 		t.Errorf("%v", err)
 	}
-	s.Answer = kubetest.Forbidden
+	s.AnswerWith(kubetest.Forbidden)
 	_, err = s.Client(t, "kafka").Logs(t.Context(), "kafka", "a-pod", kube.LogOptions{})
 	if !kube.IsForbidden(err) {
 		t.Errorf("%v", err)

@@ -83,7 +83,7 @@ func TestErrorsSayWhatWasAskedOfWhichObject(t *testing.T) {
 	if _, err := kube.ListAs[corev1.ConfigMap](ctx, c, kube.ConfigMaps(), ns, kube.ListOptions{}); err == nil {
 		t.Error("an object of a wrong shape was taken")
 	}
-	s.Answer = kubetest.Forbidden
+	s.AnswerWith(kubetest.Forbidden)
 	for verb, do := range map[string]func() error{
 		"get": func() error { _, err := kube.GetAs[corev1.Node](ctx, c, kube.Nodes(), "", "n"); return err },
 		"list": func() error {
@@ -169,10 +169,10 @@ func sent(t *testing.T, p kube.Patch) string {
 	t.Helper()
 	s := kubetest.New(t)
 	var body string
-	s.Answer = func(r *kubetest.Request) *kubetest.Failure {
+	s.AnswerWith(func(r *kubetest.Request) *kubetest.Failure {
 		body = string(r.Body)
 		return &kubetest.Failure{Code: http.StatusNotFound, Reason: "NotFound"}
-	}
+	})
 	if _, err := s.Client(t, ns).Patch(context.Background(), kube.Pods(), ns, "p", p); err != nil && body == "" {
 		return "error: " + err.Error()
 	}
@@ -251,7 +251,7 @@ func TestWhatIsRepeated(t *testing.T) {
 	} {
 		s := kubetest.New(t)
 		s.Put(kube.ConfigMaps(), configMap("a", nil))
-		s.Answer = failing(2, tc.failure)
+		s.AnswerWith(failing(2, tc.failure))
 		c := s.ClientWith(t, ns, kube.Options{
 			QPS: 1000, Retry: kube.Retry{Attempts: tc.attempts, First: time.Millisecond, Max: time.Millisecond},
 		})
@@ -262,13 +262,13 @@ func TestWhatIsRepeated(t *testing.T) {
 	}
 	// a creation may have happened: it is not sent again
 	s := kubetest.New(t)
-	s.Answer = failing(1, busy)
+	s.AnswerWith(failing(1, busy))
 	c := s.ClientWith(t, ns, kube.Options{})
 	if _, err := c.Create(context.Background(), kube.Leases(), object("x"), false); err == nil {
 		t.Error("a creation was repeated")
 	}
 	s = kubetest.New(t)
-	s.Answer = failing(1, busy)
+	s.AnswerWith(failing(1, busy))
 	_, err := s.ClientWith(t, ns, kube.Options{}).Patch(context.Background(), kube.Pods(), ns, "p",
 		kube.Patch{Type: kube.JSONPatch, Body: []byte("[]")})
 	if err == nil || len(s.Requests()) != 1 {
@@ -280,10 +280,10 @@ func TestAnInterruptionEndsRepeating(t *testing.T) {
 	t.Parallel()
 	s := kubetest.New(t)
 	ctx, cancel := context.WithCancel(context.Background())
-	s.Answer = func(*kubetest.Request) *kubetest.Failure {
+	s.AnswerWith(func(*kubetest.Request) *kubetest.Failure {
 		cancel()
 		return &kubetest.Failure{Code: http.StatusServiceUnavailable, Reason: "ServiceUnavailable"}
-	}
+	})
 	c := s.ClientWith(t, ns, kube.Options{Retry: kube.Retry{Attempts: 5, First: time.Hour, Max: time.Hour}})
 	if _, err := c.Get(ctx, kube.ConfigMaps(), ns, "a"); err == nil {
 		t.Error("want an error")
@@ -320,7 +320,7 @@ func TestPagesThatOutliveCompaction(t *testing.T) {
 	for _, name := range []string{"a", "b", "c"} {
 		s.Put(kube.ConfigMaps(), configMap(name, nil))
 	}
-	s.Answer = func(r *kubetest.Request) *kubetest.Failure {
+	s.AnswerWith(func(r *kubetest.Request) *kubetest.Failure {
 		if len(r.Query["continue"]) > 0 {
 			return &kubetest.Failure{Code: http.StatusGone, Reason: "Expired"}
 		}
@@ -328,7 +328,7 @@ func TestPagesThatOutliveCompaction(t *testing.T) {
 			s.PageSize = 0
 		}
 		return nil
-	}
+	})
 	list, err := s.Client(t, ns).List(context.Background(), kube.ConfigMaps(), ns, kube.ListOptions{})
 	if err != nil || len(list.Items) != 3 {
 		t.Errorf("want every object once, got %v, %v", list, err)

@@ -72,14 +72,14 @@ func TestFollowingAWatchThatCannotBeResumed(t *testing.T) {
 	s := kubetest.New(t)
 	s.Put(kube.ConfigMaps(), configMap("a", nil))
 	var watches atomic.Int64
-	s.Answer = func(r *kubetest.Request) *kubetest.Failure {
+	s.AnswerWith(func(r *kubetest.Request) *kubetest.Failure {
 		if r.Verb != "watch" || watches.Add(1) > 1 {
 			return nil
 		}
 		s.Remove(kube.ConfigMaps(), ns, "a")
 		s.Put(kube.ConfigMaps(), configMap("b", nil))
 		return &kubetest.Failure{Code: http.StatusGone, Reason: "Expired", Message: "too old resource version"}
-	}
+	})
 	got := follow(t, s, kube.ListOptions{}, func(told string) {
 		if watches.Load() > 0 && told == "SYNCED" {
 			s.Put(kube.ConfigMaps(), configMap("stop", nil))
@@ -95,13 +95,13 @@ func TestFollowingAWatchThatCannotBeResumed(t *testing.T) {
 func TestFollowingWhereWatchingIsForbidden(t *testing.T) {
 	t.Parallel()
 	s := kubetest.New(t)
-	s.Answer = func(r *kubetest.Request) *kubetest.Failure {
+	s.AnswerWith(func(r *kubetest.Request) *kubetest.Failure {
 		if r.Verb == "watch" {
 			s.Put(kube.ConfigMaps(), configMap("stop", nil))
 			return kubetest.Forbidden(r)
 		}
 		return nil
-	}
+	})
 	got := follow(t, s, kube.ListOptions{}, func(string) {})
 	if diff := cmp.Diff([]string{"RESET", "SYNCED", "RESET", "ADDED stop"}, got); diff != "" {
 		t.Errorf("it lists instead (-want +got):\n%s", diff)
@@ -135,7 +135,7 @@ func TestFollowingEnds(t *testing.T) {
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
-	s.Answer = kubetest.Forbidden
+	s.AnswerWith(kubetest.Forbidden)
 	err = c.Follow(context.Background(), kube.ConfigMaps(), ns, kube.ListOptions{}, nil)
 	if !kube.IsForbidden(err) {
 		t.Errorf("what may not be listed is an error, got %v", err)
@@ -171,7 +171,7 @@ func TestWaiting(t *testing.T) {
 		t.Run(title, func(t *testing.T) {
 			t.Parallel()
 			s := kubetest.New(t)
-			s.Answer = answer
+			s.AnswerWith(answer)
 			var seen []string
 			w := wait("a")
 			w.OnChange = func(text string) {
@@ -239,7 +239,7 @@ func TestAWaitThatIsInterruptedOrFails(t *testing.T) {
 	if _, err := s.Client(t, ns).WaitFor(context.Background(), w); !errors.Is(err, mine) {
 		t.Errorf("got %v", err)
 	}
-	s.Answer = kubetest.Forbidden
+	s.AnswerWith(kubetest.Forbidden)
 	if _, err := s.Client(t, ns).WaitFor(context.Background(), wait("a")); !kube.IsForbidden(err) {
 		t.Errorf("got %v", err)
 	}

@@ -275,12 +275,12 @@ func TestWhatMayNotBeSeenIsTold(t *testing.T) {
 	t.Parallel()
 	s := kubetest.New(t)
 	pod(s, "kafka", "p\x1b[31m", operation, "Running", 3600)
-	s.Answer = func(r *kubetest.Request) *kubetest.Failure {
+	s.AnswerWith(func(r *kubetest.Request) *kubetest.Failure {
 		if r.Resource != "pods" {
 			return kubetest.Forbidden(r)
 		}
 		return nil
-	}
+	})
 	streams, _, out, _ := iostreams.Test()
 	err := output.Printer{IO: streams, Format: output.FormatWide}.Print(find(t, s, "kafka", ""))
 	if err != nil {
@@ -291,7 +291,7 @@ func TestWhatMayNotBeSeenIsTold(t *testing.T) {
 			t.Errorf("want %q told in\n%s", kind, out)
 		}
 	}
-	s.Answer = kubetest.Forbidden
+	s.AnswerWith(kubetest.Forbidden)
 	if _, err := leftover.Find(context.Background(), s.Client(t, "kafka"), now(), "kafka", ""); !kube.IsForbidden(err) {
 		t.Errorf("without pods there is nothing to tell, got %v", err)
 	}

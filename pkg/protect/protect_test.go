@@ -94,62 +94,62 @@ func TestWhatBecomesOfAVolume(t *testing.T) {
 		"released while it is being protected": {
 			func(g *ground) {
 				g.bind(claim, "Delete")
-				g.server.Answer = func(r *kubetest.Request) *kubetest.Failure {
+				g.server.AnswerWith(func(r *kubetest.Request) *kubetest.Failure {
 					if patching(r) {
 						g.leave(claim, "Released", "Delete")
 					}
 					return nil
-				}
+				})
 			},
 			protect.InFlight, "Released with the policy Delete", exitcode.Incomplete, "Retain",
 		},
 		"removed while it is being protected": {
 			func(g *ground) {
 				g.bind(claim, "Delete")
-				g.server.Answer = func(r *kubetest.Request) *kubetest.Failure {
+				g.server.AnswerWith(func(r *kubetest.Request) *kubetest.Failure {
 					if patching(r) {
 						g.server.Remove(kube.Volumes(), "", name)
 					}
 					return nil
-				}
+				})
 			},
 			protect.Gone, "vol-data-0-c-p-0", exitcode.Incomplete, "",
 		},
 		"replaced while it is being protected": {
 			func(g *ground) {
 				g.bind(claim, "Delete")
-				g.server.Answer = func(r *kubetest.Request) *kubetest.Failure {
+				g.server.AnswerWith(func(r *kubetest.Request) *kubetest.Failure {
 					if patching(r) {
 						next := volumeObject(name, "Available", "Delete", claim)
 						metaOf(next)["uid"] = "another"
 						g.server.Put(kube.Volumes(), next)
 					}
 					return nil
-				}
+				})
 			},
 			protect.Gone, "another volume", exitcode.Incomplete, "Delete",
 		},
 		"may not be patched": {
 			func(g *ground) {
 				g.bind(claim, "Delete")
-				g.server.Answer = func(r *kubetest.Request) *kubetest.Failure {
+				g.server.AnswerWith(func(r *kubetest.Request) *kubetest.Failure {
 					if patching(r) {
 						return kubetest.Forbidden(r)
 					}
 					return nil
-				}
+				})
 			},
 			protect.Unprotected, "forbidden", exitcode.Incomplete, "Delete",
 		},
 		"somebody sets the policy back": {
 			func(g *ground) {
 				g.bind(claim, "Delete")
-				g.server.Answer = func(r *kubetest.Request) *kubetest.Failure {
+				g.server.AnswerWith(func(r *kubetest.Request) *kubetest.Failure {
 					if r.Verb == "get" && r.Name == name {
 						g.bind(claim, "Delete")
 					}
 					return nil
-				}
+				})
 			},
 			protect.Unprotected, "somebody sets it again", exitcode.Incomplete, "Delete",
 		},
@@ -278,14 +278,14 @@ func TestAsManyAsCanBeAreProtected(t *testing.T) {
 			t.Parallel()
 			g := newGround(t)
 			g.bind("data-0-c-p-0", "Delete")
-			g.server.Answer = func(r *kubetest.Request) *kubetest.Failure {
+			g.server.AnswerWith(func(r *kubetest.Request) *kubetest.Failure {
 				for _, h := range tc.hidden {
 					if h == r.Verb+" "+r.Resource {
 						return kubetest.Forbidden(r)
 					}
 				}
 				return nil
-			}
+			})
 			r := g.run(tc.scope)
 			if diff := cmp.Diff(tc.states, states(r)); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
@@ -345,12 +345,12 @@ func TestAListThatFailsIsAnErrorAndStopsNothing(t *testing.T) {
 	t.Parallel()
 	g := newGround(t)
 	g.bind("data-0-c-p-0", "Delete")
-	g.server.Answer = func(r *kubetest.Request) *kubetest.Failure {
+	g.server.AnswerWith(func(r *kubetest.Request) *kubetest.Failure {
 		if r.Resource == "configmaps" {
 			return &kubetest.Failure{Code: http.StatusInternalServerError, Reason: "InternalError", Message: "etcd is away"}
 		}
 		return nil
-	}
+	})
 	r := g.run(protect.Scope{Namespace: namespace})
 	if diff := cmp.Diff("pv-data-0-c-p-0 safe\n", states(r)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -365,12 +365,12 @@ func TestAnInterruptedRunTellsWhatWasDone(t *testing.T) {
 	g := newGround(t)
 	g.bind("data-0-c-p-0", "Delete")
 	ctx, cancel := context.WithCancel(context.Background())
-	g.server.Answer = func(r *kubetest.Request) *kubetest.Failure {
+	g.server.AnswerWith(func(r *kubetest.Request) *kubetest.Failure {
 		if r.Verb == "patch" {
 			cancel()
 		}
 		return nil
-	}
+	})
 	r, err := protect.Run(ctx, g.deps(), protect.Scope{Namespace: namespace})
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("want the interruption, got %v", err)

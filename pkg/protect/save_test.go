@@ -114,7 +114,7 @@ func TestTheRecordIsWrittenBeforeTheFirstChange(t *testing.T) {
 	g := newGround(t)
 	g.bind("data-0-c-p-0", "Delete")
 	var before protect.Result
-	g.server.Answer = func(r *kubetest.Request) *kubetest.Failure {
+	g.server.AnswerWith(func(r *kubetest.Request) *kubetest.Failure {
 		if r.Verb != "patch" {
 			return nil
 		}
@@ -123,7 +123,7 @@ func TestTheRecordIsWrittenBeforeTheFirstChange(t *testing.T) {
 			t.Errorf("read the record while the first change is made: %v", err)
 		}
 		return nil
-	}
+	})
 	g.run(protect.Scope{Namespace: namespace})
 	if len(before.Volumes) != 1 || before.Volumes[0].PolicyBefore != "Delete" || before.Volumes[0].State == protect.Safe {
 		t.Errorf("the record must tell the policy, and claim nothing yet; it was %+v", before.Volumes)

@@ -179,12 +179,12 @@ func TestUnprotectLooksOnceMoreBeforeEachChange(t *testing.T) {
 		}, "replaced"},
 		"the volume is gone": {func(g *ground) { g.server.Remove(kube.Volumes(), "", oneVolume) }, "not found"},
 		"released in the last instant": {func(g *ground) {
-			g.server.Answer = func(r *kubetest.Request) *kubetest.Failure {
+			g.server.AnswerWith(func(r *kubetest.Request) *kubetest.Failure {
 				if r.Verb == "patch" {
 					g.leave(oneClaim, "Released", "Retain")
 				}
 				return nil
-			}
+			})
 		}, "resourceVersion"},
 	} {
 		t.Run(title, func(t *testing.T) {
@@ -221,12 +221,12 @@ func TestUnprotectNeedsToSeeEverything(t *testing.T) {
 	t.Parallel()
 	g := newGround(t)
 	g.bind(oneClaim, "Retain")
-	g.server.Answer = func(r *kubetest.Request) *kubetest.Failure {
+	g.server.AnswerWith(func(r *kubetest.Request) *kubetest.Failure {
 		if r.Resource == "persistentvolumeclaims" {
 			return kubetest.Forbidden(r)
 		}
 		return nil
-	}
+	})
 	_, err := protect.Plan(context.Background(), g.deps(), protect.Scope{Namespace: namespace}, "Delete")
 	if exitcode.Of(err) != exitcode.Incomplete {
 		t.Errorf("want exit code 5, got %v", err)

@@ -332,7 +332,7 @@ func TestWhatIsNotWatchedIsSaid(t *testing.T) {
 	t.Parallel()
 	g := newGround(t, nil)
 	g.operate()
-	g.server.Answer = without("get", "pods", "log")
+	g.server.AnswerWith(without("get", "pods", "log"))
 	g.starting(controller3, formats)
 	result, err := g.restore(nil)
 	if err != nil || result.Outcome != recovery.OutcomeRestored {
@@ -365,12 +365,12 @@ func TestAnAlarmPausesWhereItMayNotDelete(t *testing.T) {
 	g.operate()
 	var mayDelete atomic.Bool
 	denied := without("delete", "strimzipodsets", "")
-	g.server.Answer = func(r *kubetest.Request) *kubetest.Failure {
+	g.server.AnswerWith(func(r *kubetest.Request) *kubetest.Failure {
 		if mayDelete.Load() {
 			return nil
 		}
 		return denied(r)
-	}
+	})
 	l := g.starting(controller3, formats)
 	result, err := g.restore(nil)
 	if err == nil || result.Outcome != recovery.OutcomeUnverified || result.Code() != exitcode.Incomplete {

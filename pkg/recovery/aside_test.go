@@ -369,7 +369,7 @@ func TestARenamingThatFailsLeavesItPausedAndIsJournaledAsFailed(t *testing.T) {
 func TestWithoutPermissionToStopPodsNothingBegins(t *testing.T) {
 	t.Parallel()
 	g := newGround(t, func(disks string) { formatted(t, disks, brokerClaim, 7, randomID) })
-	g.server.Answer = deny("delete", "strimzipodsets")
+	g.server.AnswerWith(deny("delete", "strimzipodsets"))
 	_, err := g.restore(setAside(t, brokerClaim+":kafka-log7"))
 	var denied *recovery.AccessError
 	if !errors.As(err, &denied) || !strings.Contains(denied.Error(), "strimzipodsets") {

@@ -83,7 +83,7 @@ func TestStatusWithoutAClusterTellsOfThisMachine(t *testing.T) {
 	s := newStand(t, unpackDisks(t), true)
 	s.settled()
 	left, operation, _ := s.kill(recoverytest.Unpausing(recovery.PhaseDone), false)
-	s.server.Answer = kubetest.Forbidden
+	s.server.AnswerWith(kubetest.Forbidden)
 	r := s.status(left, "")
 	if len(r.Operations) != 1 || r.Operations[0].Operation != operation || len(r.NotSeen) == 0 {
 		t.Fatalf("%+v", r)

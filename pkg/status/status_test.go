@@ -288,7 +288,7 @@ func TestAClusterThatCannotBeAskedIsToldAndHidesNothingHere(t *testing.T) {
 	t.Parallel()
 	state, s := t.TempDir(), kubetest.New(t)
 	write(t, state, journal(newer, "kafka", recovery.OutcomeRestored, "pause"))
-	s.Answer = kubetest.Forbidden
+	s.AnswerWith(kubetest.Forbidden)
 	r := find(t, s, began(), state, "kafka", "")
 	if len(r.Operations) != 1 || r.Operations[0].State != "restored" || len(r.NotSeen) == 0 {
 		t.Errorf("%+v", r)

@@ -23,14 +23,12 @@ func (s *Server) serve(w http.ResponseWriter, req *http.Request) {
 	s.mu.Lock()
 	s.requests = append(s.requests, *r)
 	s.mu.Unlock()
-	if s.Answer != nil {
-		if f := s.Answer(r); f != nil {
-			if f.RetryAfter > 0 {
-				w.Header().Set("Retry-After", strconv.Itoa(f.RetryAfter))
-			}
-			fail(w, f.Code, f.Reason, f.Message)
-			return
+	if f := s.refuses(r); f != nil {
+		if f.RetryAfter > 0 {
+			w.Header().Set("Retry-After", strconv.Itoa(f.RetryAfter))
 		}
+		fail(w, f.Code, f.Reason, f.Message)
+		return
 	}
 	switch {
 	case r.Resource == "selfsubjectaccessreviews":
@@ -108,7 +106,7 @@ func (s *Server) discover(w http.ResponseWriter, req *http.Request) {
 	}
 }
 
-// review allows whatever Answer would.
+// review allows whatever AnswerWith's function would.
 func (s *Server) review(w http.ResponseWriter, r *Request) {
 	var review struct {
 		Spec struct {
@@ -120,7 +118,7 @@ func (s *Server) review(w http.ResponseWriter, r *Request) {
 	asked := &Request{
 		Verb: a.Verb, Group: a.Group, Resource: a.Resource, Subresource: a.Subresource, Namespace: a.Namespace, Name: a.Name,
 	}
-	allowed := s.Answer == nil || s.Answer(asked) == nil
+	allowed := s.refuses(asked) == nil
 	answer(w, http.StatusCreated, Object{
 		"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview", "status": Object{"allowed": allowed},
 	})

@@ -61,8 +61,6 @@ func Forbidden(r *Request) *Failure {
 type Server struct {
 	// Served are the versions of API groups, the preferred one first.
 	Served map[string][]string
-	// Answer may answer a request in the server's place; it is called with the lock not held.
-	Answer func(*Request) *Failure
 	// Log is what a container of a pod that is there has logged, as the request asks; nil is nothing.
 	Log func(*Request) string
 	// PageSize bounds the objects of one list answer, whatever the client asks for; 0 does not.
@@ -71,6 +69,7 @@ type Server struct {
 	server *httptest.Server
 
 	mu       sync.Mutex
+	answer   func(*Request) *Failure
 	version  int
 	objects  map[string]Object // by path
 	requests []Request
@@ -95,6 +94,25 @@ func New(t testing.TB) *Server {
 	s.server = httptest.NewServer(http.HandlerFunc(s.serve))
 	t.Cleanup(s.Stop)
 	return s
+}
+
+// AnswerWith sets what may answer a request in the server's place, from the next one on; nil takes it away. Requests of
+// before may still be under way: a run that was killed leaves its own. It is called with the lock not held.
+func (s *Server) AnswerWith(answer func(*Request) *Failure) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.answer = answer
+}
+
+// refuses is how the request is answered in the server's place, if it is.
+func (s *Server) refuses(r *Request) *Failure {
+	s.mu.Lock()
+	answer := s.answer
+	s.mu.Unlock()
+	if answer == nil {
+		return nil
+	}
+	return answer(r)
 }
 
 // Stop ends the server; clients find nobody there.
