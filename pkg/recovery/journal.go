@@ -97,19 +97,25 @@ type Entry struct {
 
 // Mirror keeps a copy of the journal where another machine can read it.
 type Mirror interface {
-	Append(ctx context.Context, entry Entry) error
+	// Append adds entries in their order and returns how many it has taken: all of them, or those before the one that
+	// the error is about. One that is added again is the same as one that is there.
+	Append(ctx context.Context, entries []Entry) (taken int, err error)
 }
 
 // Journal is the append-only record of one operation: a file of JSON lines, synced line by line, and a mirror in the
 // cluster. An entry that could not be written in both places is an error, and the change it announces must not be made
 // (safety contract, line 6).
 type Journal struct {
-	dir    string
-	file   *os.File
-	mirror Mirror
-	clock  clock.PassiveClock
-	mu     sync.Mutex // steps write several objects side by side; entries are numbered in the order they are written
-	seq    int
+	dir   string
+	clock clock.PassiveClock
+
+	// sending is held by whoever syncs the file and sends the mirror what it does not have. Steps write several objects
+	// side by side: what the others announce meanwhile goes with the next request, all of it in one. Taken before mu.
+	sending sync.Mutex
+	mu      sync.Mutex
+	file    *os.File
+	mirror  Mirror
+	seq     int
 	// behind are entries that the mirror does not have: all of them until it is set, later those that it failed to take.
 	behind []Entry
 }
@@ -191,9 +197,10 @@ func (j *Journal) Dir() string { return j.dir }
 // SetMirror adds the copy in the cluster and sends it everything it does not have.
 func (j *Journal) SetMirror(ctx context.Context, mirror Mirror) error {
 	j.mu.Lock()
-	defer j.mu.Unlock()
 	j.mirror = mirror
-	return j.catchUp(ctx)
+	last := j.seq
+	j.mu.Unlock()
+	return j.keep(ctx, last)
 }
 
 // Append writes one entry, first to the file and then to the mirror.
@@ -201,36 +208,55 @@ func (j *Journal) Append(ctx context.Context, step string, phase Phase, note str
 	return j.add(ctx, Entry{Step: step, Phase: phase, Note: note, Changes: changes})
 }
 
-// add numbers and dates an entry and writes it.
+// add numbers and dates an entry, writes it, and returns when it is kept here and in the mirror.
 func (j *Journal) add(ctx context.Context, entry Entry) error {
+	seq, err := j.write(entry)
+	if err != nil {
+		return err
+	}
+	return j.keep(ctx, seq)
+}
+
+// write numbers an entry and adds it to the file, in the order of the numbers.
+func (j *Journal) write(entry Entry) (seq int, err error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	entry.Seq, entry.Time = j.seq+1, j.clock.Now().UTC()
 	line, err := json.Marshal(entry)
 	if err != nil {
-		return fmt.Errorf("encode journal entry: %w", err)
+		return 0, fmt.Errorf("encode journal entry: %w", err)
 	}
 	j.seq++
 	if _, err := j.file.Write(append(line, '\n')); err != nil {
-		return fmt.Errorf("write journal %q: %w", j.file.Name(), err)
+		return 0, fmt.Errorf("write journal %q: %w", j.file.Name(), err)
+	}
+	j.behind = append(j.behind, entry)
+	return entry.Seq, nil
+}
+
+// keep returns when entry seq is on the disk and in the mirror: at once where another's request has taken it along.
+// What the mirror lacks is sent in order: a copy with a gap would be one that ends there.
+func (j *Journal) keep(ctx context.Context, seq int) error {
+	j.sending.Lock()
+	defer j.sending.Unlock()
+	j.mu.Lock()
+	mirror, behind := j.mirror, slices.Clone(j.behind)
+	j.mu.Unlock()
+	if len(behind) == 0 || behind[0].Seq > seq {
+		return nil
 	}
 	if err := j.file.Sync(); err != nil {
 		return fmt.Errorf("sync journal %q: %w", j.file.Name(), err)
 	}
-	j.behind = append(j.behind, entry)
-	if j.mirror == nil {
+	if mirror == nil {
 		return nil
 	}
-	return j.catchUp(ctx)
-}
-
-// catchUp sends the mirror what it does not have, in order: a copy with a gap would be one that ends there.
-func (j *Journal) catchUp(ctx context.Context) error {
-	for len(j.behind) > 0 {
-		if err := j.mirror.Append(ctx, j.behind[0]); err != nil {
-			return fmt.Errorf("mirror journal entry %d: %w", j.behind[0].Seq, err)
-		}
-		j.behind = j.behind[1:]
+	taken, err := mirror.Append(ctx, behind)
+	j.mu.Lock()
+	j.behind = j.behind[taken:]
+	j.mu.Unlock()
+	if err != nil && behind[0].Seq+taken <= seq {
+		return fmt.Errorf("mirror journal entry %d: %w", behind[taken].Seq, err)
 	}
 	return nil
 }

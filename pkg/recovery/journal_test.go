@@ -21,17 +21,41 @@ var started = time.Date(2026, 11, 24, 3, 15, 2, 0, time.UTC)
 type memoryMirror struct {
 	mu      sync.Mutex
 	entries []recovery.Entry
-	fail    error
+	// requests count the calls; the first one waits until held is closed, where there is one.
+	requests int
+	held     chan struct{}
+	// room is how many entries are taken before fail is answered.
+	room int
+	fail error
 }
 
-func (m *memoryMirror) Append(_ context.Context, e recovery.Entry) error {
+func (m *memoryMirror) Append(_ context.Context, entries []recovery.Entry) (int, error) {
+	m.mu.Lock()
+	m.requests++
+	first := m.requests == 1
+	m.mu.Unlock()
+	if first && m.held != nil {
+		<-m.held
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.fail != nil {
-		return m.fail
+		taken := min(m.room, len(entries))
+		m.entries = append(m.entries, entries[:taken]...)
+		return taken, m.fail
 	}
-	m.entries = append(m.entries, e)
-	return nil
+	m.entries = append(m.entries, entries...)
+	return len(entries), nil
+}
+
+func (m *memoryMirror) seqs() []int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var seqs []int
+	for _, e := range m.entries {
+		seqs = append(seqs, e.Seq)
+	}
+	return seqs
 }
 
 func open(t *testing.T) *recovery.Journal {
@@ -146,11 +170,7 @@ func TestTheMirrorGetsWhatWasWrittenBeforeIt(t *testing.T) {
 	if err := j.Append(t.Context(), "pause", recovery.PhaseIntent, ""); err != nil {
 		t.Fatal(err)
 	}
-	var seqs []int
-	for _, e := range m.entries {
-		seqs = append(seqs, e.Seq)
-	}
-	if !slices.Equal(seqs, []int{1, 2}) {
+	if seqs := m.seqs(); !slices.Equal(seqs, []int{1, 2}) {
 		t.Errorf("the mirror must hold every entry in order, got %v", seqs)
 	}
 }
@@ -183,5 +203,66 @@ func TestEntriesWrittenSideBySideAreNumberedInOrder(t *testing.T) {
 	got, err := recovery.ReadJournal(j.Dir())
 	if err != nil || len(got) != 40 {
 		t.Errorf("40 entries in order, got %d and %v", len(got), err)
+	}
+}
+
+// What is announced while a request is under way goes with the next one, all of it in one, and nobody goes on before his
+// own line is there.
+func TestEntriesWrittenSideBySideGoToTheMirrorTogether(t *testing.T) {
+	t.Parallel()
+	j := open(t)
+	m := &memoryMirror{held: make(chan struct{})}
+	if err := j.SetMirror(t.Context(), m); err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	for range 40 {
+		wg.Go(func() {
+			if err := j.Append(context.Background(), "retain", recovery.PhaseIntent, ""); err != nil {
+				t.Error(err)
+			}
+			if here := m.seqs(); len(here) == 0 {
+				t.Error("an entry was taken for kept before the mirror had any")
+			}
+		})
+	}
+	for { // all are in the file, and at most those of the first request are on their way
+		if got, err := recovery.ReadJournal(j.Dir()); err == nil && len(got) == 40 {
+			break
+		}
+		time.Sleep(time.Millisecond)
+	}
+	close(m.held)
+	wg.Wait()
+	seqs := m.seqs()
+	if len(seqs) != 40 || !slices.IsSorted(seqs) || seqs[0] != 1 || seqs[39] != 40 {
+		t.Errorf("the mirror must hold every entry in order, got %v", seqs)
+	}
+	if m.requests > 2 {
+		t.Errorf("40 entries were sent in %d requests, want one that was under way and one for the others", m.requests)
+	}
+}
+
+// Where the mirror takes the first of several entries only, who announced it may go on, and the others may not; the next
+// entry brings along what is missing.
+func TestWhatTheMirrorDidNotTakeIsSentAgain(t *testing.T) {
+	t.Parallel()
+	j := open(t)
+	for range 3 {
+		if err := j.Append(t.Context(), "", recovery.PhaseNote, ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+	m := &memoryMirror{fail: errors.New("too large"), room: 2}
+	err := j.SetMirror(t.Context(), m)
+	if !errors.Is(err, m.fail) || !strings.Contains(err.Error(), "entry 3") {
+		t.Errorf("entry 3 was not taken, got %v", err)
+	}
+	m.fail = nil
+	if err := j.Append(t.Context(), "pause", recovery.PhaseIntent, ""); err != nil {
+		t.Fatal(err)
+	}
+	if seqs := m.seqs(); !slices.Equal(seqs, []int{1, 2, 3, 4}) {
+		t.Errorf("every entry once and in order, got %v", seqs)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -34,25 +35,40 @@ type configMapMirror struct {
 	lock *lock
 }
 
-// Append adds one entry under a key of its number, cut into pieces where it is long. A full ConfigMap is followed by
-// another.
-func (m *configMapMirror) Append(ctx context.Context, entry Entry) error {
+// Append adds entries, each under a key of its number, cut into pieces where it is long: in one request, as far as the
+// ConfigMap has room. A full one is followed by another.
+func (m *configMapMirror) Append(ctx context.Context, entries []Entry) (taken int, err error) {
 	if m.lock != nil {
 		if err := m.lock.held(ctx); err != nil && m.lock.isLost() != nil {
-			return fmt.Errorf("leave the journal's copy to the run that has the lock: %w", err)
+			return 0, fmt.Errorf("leave the journal's copy to the run that has the lock: %w", err)
 		}
 	}
-	line, err := json.Marshal(entry)
-	if err != nil {
-		return fmt.Errorf("encode journal entry: %w", err)
-	}
-	pieces := cut(string(line), pieceLimit)
-	for i, piece := range pieces {
-		if err := m.put(ctx, mirrorKey(entry.Seq, i+1, len(pieces)), piece); err != nil {
+	pending, size := map[string]string{}, 0
+	send := func(upTo int) error {
+		if err := m.put(ctx, pending, size); err != nil {
 			return err
 		}
+		pending, size, taken = map[string]string{}, 0, upTo
+		return nil
 	}
-	return nil
+	for i, entry := range entries {
+		line, err := json.Marshal(entry)
+		if err != nil {
+			return taken, fmt.Errorf("encode journal entry: %w", err)
+		}
+		pieces := cut(string(line), pieceLimit)
+		for p, piece := range pieces {
+			if m.size+size > 0 && m.size+size+len(piece) > mirrorLimit {
+				if err := send(i); err != nil {
+					return taken, err
+				}
+				m.part, m.size, m.created = m.part+1, 0, false
+			}
+			pending[mirrorKey(entry.Seq, p+1, len(pieces))] = piece
+			size += len(piece)
+		}
+	}
+	return taken, send(len(entries))
 }
 
 // cut divides text into pieces of at most limit bytes, never within a character: a ConfigMap holds text.
@@ -75,28 +91,33 @@ func mirrorKey(seq, piece, pieces int) string {
 	return fmt.Sprintf("%06d.%d.%d", seq, piece, pieces)
 }
 
-func (m *configMapMirror) put(ctx context.Context, key, text string) error {
-	if m.size > 0 && m.size+len(text) > mirrorLimit {
-		m.part, m.size, m.created = m.part+1, 0, false
+// put writes keys of that size together into the ConfigMap that is being filled.
+func (m *configMapMirror) put(ctx context.Context, keys map[string]string, size int) error {
+	if len(keys) == 0 {
+		return nil
+	}
+	data := make(map[string]any, len(keys))
+	for key, text := range keys {
+		data[key] = text
 	}
 	if !m.created {
-		// One that is there already was made by a create whose answer was lost; the entry is put into it below.
-		stored, err := createOwn(ctx, m.kube, kube.ConfigMaps(), m.object(key, text))
+		// One that is there already was made by a create whose answer was lost; the entries are put into it below.
+		stored, err := createOwn(ctx, m.kube, kube.ConfigMaps(), m.object(data))
 		if err != nil {
 			return err
 		}
 		m.created = true
-		if there, _, _ := unstructured.NestedString(stored.Object, "data", key); there == text {
-			m.size += len(text)
+		if there, _, _ := unstructured.NestedStringMap(stored.Object, "data"); maps.Equal(there, keys) {
+			m.size += size
 			return nil
 		}
 	}
 	for attempt := 1; ; attempt++ {
 		_, err := m.kube.Patch(ctx, kube.ConfigMaps(), m.namespace, m.name(m.part), kube.Patch{
-			Type: kube.MergePatch, Body: map[string]any{"data": map[string]any{key: text}}, FieldManager: FieldManager,
+			Type: kube.MergePatch, Body: map[string]any{"data": data}, FieldManager: FieldManager,
 		})
 		if err == nil {
-			m.size += len(text)
+			m.size += size
 		}
 		if !kube.IsConflict(err) || attempt == createTries { // the patch has no precondition and may be sent again
 			return err
@@ -104,14 +125,14 @@ func (m *configMapMirror) put(ctx context.Context, key, text string) error {
 	}
 }
 
-func (m *configMapMirror) object(key, text string) *unstructured.Unstructured {
+func (m *configMapMirror) object(data map[string]any) *unstructured.Unstructured {
 	return &unstructured.Unstructured{Object: map[string]any{
 		"apiVersion": "v1", "kind": "ConfigMap",
 		"metadata": map[string]any{
 			"namespace": m.namespace, "name": m.name(m.part),
 			"labels": map[string]any{ManagedByLabel: ManagedBy, OperationLabel: m.operation, ClusterLabel: m.cluster},
 		},
-		"data": map[string]any{key: text},
+		"data": data,
 	}}
 }
 

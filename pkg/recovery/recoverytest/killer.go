@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 
@@ -60,14 +61,16 @@ func (k *Killer) RoundTrip(r *http.Request) (*http.Response, error) {
 	if k.died != "" {
 		return nil, ErrKilled
 	}
-	e, isLine := JournalLine(r)
+	var last recovery.Entry
 	hit := false
-	if isLine {
+	for _, e := range JournalLines(r) { // lines that go together are there together, or none of them
 		k.lines++
-		hit = k.At(k.lines, e)
+		if k.At(k.lines, e) && !hit {
+			hit, last = true, e
+		}
 	}
 	if hit && k.Before {
-		return nil, k.die(e)
+		return nil, k.die(last)
 	}
 	response, err := k.Next.RoundTrip(r)
 	if hit {
@@ -75,7 +78,7 @@ func (k *Killer) RoundTrip(r *http.Request) (*http.Response, error) {
 			_, _ = io.Copy(io.Discard, response.Body)
 			_ = response.Body.Close()
 		}
-		return nil, k.die(e)
+		return nil, k.die(last)
 	}
 	return response, err
 }
@@ -89,11 +92,10 @@ func (k *Killer) die(e recovery.Entry) error {
 	return ErrKilled
 }
 
-// JournalLine reads the journal entry that a request writes into the cluster.
-func JournalLine(r *http.Request) (recovery.Entry, bool) {
-	var e recovery.Entry
+// JournalLines reads the journal entries that a request writes into the cluster, in their order.
+func JournalLines(r *http.Request) []recovery.Entry {
 	if !strings.Contains(r.URL.Path, "/configmaps") || (r.Method != http.MethodPost && r.Method != http.MethodPatch) {
-		return e, false
+		return nil
 	}
 	body, err := io.ReadAll(r.Body)
 	r.Body = io.NopCloser(bytes.NewReader(body))
@@ -101,14 +103,17 @@ func JournalLine(r *http.Request) (recovery.Entry, bool) {
 		Data map[string]string `json:"data"`
 	}
 	if err != nil || json.Unmarshal(body, &object) != nil {
-		return e, false
+		return nil
 	}
+	var lines []recovery.Entry
 	for _, text := range object.Data {
+		var e recovery.Entry
 		if json.Unmarshal([]byte(text), &e) == nil && e.Seq > 0 {
-			return e, true
+			lines = append(lines, e)
 		}
 	}
-	return e, false
+	slices.SortFunc(lines, func(a, b recovery.Entry) int { return a.Seq - b.Seq })
+	return lines
 }
 
 // FirstOf is the first line of that step and phase.
