@@ -43,6 +43,10 @@ func (o *restoreOptions) looker(
 		if req.Depth == recovery.Running { // again and again: what is read when is not told
 			opts.Via, opts.Released, opts.Observe = scan.Exec, false, nil
 		}
+		if req.Leave != nil {
+			opts.Removal = &scan.Removal{}
+			req.Leave(opts.Removal.Wait)
+		}
 		if req.StatefulSet {
 			return lookAtSet(ctx, client, req, opts)
 		}

@@ -297,6 +297,9 @@ func (r *run) stepSettle(ctx context.Context) (string, error) {
 		if err := r.sleep(ctx, r.Settle); err != nil {
 			return "", err
 		}
+		if err := r.readersGone(ctx); err != nil {
+			return "", err
+		}
 		if _, err := r.pause.prove(ctx, StepSettle); err != nil {
 			return "", err
 		}
@@ -316,6 +319,17 @@ func (r *run) stepSettle(ctx context.Context) (string, error) {
 			return "", err
 		}
 	}
+}
+
+// readersGone returns once the temporary pods of the last reading are gone, with their attachments: no pod of Kafka may
+// start beside them (safety contract, line 7). Where they stay, it is said once.
+func (r *run) readersGone(ctx context.Context) error {
+	wait := r.leaving
+	r.leaving = nil
+	if wait == nil {
+		return nil
+	}
+	return wait(ctx)
 }
 
 func (r *run) sleep(ctx context.Context, d time.Duration) error { return sleepOn(ctx, r.Clock, d) }

@@ -36,7 +36,7 @@ func (r *run) stepReread(ctx context.Context) (string, error) {
 	controllers := controllerClaims(r.before.Volumes, r.excluded)
 	seen, err := r.Look(ctx, LookRequest{
 		Namespace: r.Namespace, Name: r.Name, Depth: Volumes, Excluded: r.excluded, ClusterID: r.ClusterID,
-		Lost: r.Lost,
+		Lost: r.Lost, Leave: func(wait func(context.Context) error) { r.leaving = wait },
 		Visit: func(ctx context.Context, v *volume.Volume, fsys fs.FS) error {
 			if v.Claim == nil || !slices.Contains(controllers, v.Claim.Name) {
 				return nil

@@ -206,8 +206,8 @@ func TestEntriesWrittenSideBySideAreNumberedInOrder(t *testing.T) {
 	}
 }
 
-// What is announced while a request is under way goes with the next one, all of it in one, and nobody goes on before his
-// own line is there.
+// What is announced while a request is under way goes with the next one, all of it in one, and nobody goes on before
+// his own line is there.
 func TestEntriesWrittenSideBySideGoToTheMirrorTogether(t *testing.T) {
 	t.Parallel()
 	j := open(t)
@@ -243,8 +243,8 @@ func TestEntriesWrittenSideBySideGoToTheMirrorTogether(t *testing.T) {
 	}
 }
 
-// Where the mirror takes the first of several entries only, who announced it may go on, and the others may not; the next
-// entry brings along what is missing.
+// Where the mirror takes the first of several entries only, who announced it may go on, and the others may not; the
+// next entry brings along what is missing.
 func TestWhatTheMirrorDidNotTakeIsSentAgain(t *testing.T) {
 	t.Parallel()
 	j := open(t)

@@ -254,7 +254,7 @@ func rereadStep(in planInput) Step {
 	s := Step{
 		ID: StepReread, Title: "read the volumes once more while paused, and copy the controllers' metadata",
 		Expects: []string{"nothing that matters on a volume has changed since it was judged"},
-		Check:   "copies read back with the same SHA-256; temporary pods gone",
+		Check:   "copies read back with the same SHA-256",
 	}
 	if len(in.controllers) > 0 {
 		s.Does = []string{"copy meta.properties, bootstrap.checkpoint and __cluster_metadata-0 into the operation's " +
@@ -289,7 +289,8 @@ func settleStep(in planInput) Step {
 	return Step{
 		ID: StepSettle, Title: fmt.Sprintf("wait %s, prove the pause again, read the ID back", in.settle),
 		Does:  []string{"write the marker into the status of kafka/" + in.cluster + " once more"},
-		Check: "ReconciliationPaused, marker gone, clusterId still " + in.id + ", nobody else wrote to spec, pools or claims",
+		Check: "temporary pods gone, ReconciliationPaused, marker gone, clusterId still " + in.id +
+			", nobody else wrote to spec, pools or claims",
 	}
 }
 

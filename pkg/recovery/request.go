@@ -120,6 +120,9 @@ type LookRequest struct {
 	Held []string
 	// Visit is called with every volume that is being read, while it can be; it may be nil.
 	Visit func(ctx context.Context, v *volume.Volume, fsys fs.FS) error
+	// Leave is handed what waits for the end of the temporary pods, so that this goes on beside them; nil has the look
+	// wait. It is called before any pod is made, whatever becomes of the look.
+	Leave func(wait func(context.Context) error)
 }
 
 // Observation is what one look showed.

@@ -63,6 +63,8 @@ type run struct {
 	place  Place
 	holder string
 	mirror *configMapMirror
+	// leaving waits for the end of the temporary pods of the last reading; nil where they are gone.
+	leaving func(context.Context) error
 	// recorded is the operation that this run goes on with; nil for a new one.
 	recorded *Recorded
 	// converted tells what was changed in declared resources so that they are of a version that is served;
@@ -377,7 +379,7 @@ func (r *run) close(ctx context.Context, cause error) error {
 		}
 		return r.takeBackVolumes(detached)
 	}
-	var errs []error
+	errs := []error{r.readersGone(detached)}
 	if r.lock != nil {
 		if r.quota != nil {
 			errs = append(errs, r.quota.lower(detached))
