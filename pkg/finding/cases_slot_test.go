@@ -46,18 +46,6 @@ func identityCases() []ruleCase {
 		},
 		{rule: "cluster-id-not-on-any-volume", name: "right", change: func(w *world) { w.ClusterID = clusterID }},
 		{
-			rule: "foreign-cluster-volume", name: "one of nine", want: []string{"pvc/data-1-my-cluster-broker-2"},
-			change: func(w *world) { w.ClusterID = clusterID; w.dir("1-broker-2").Meta.ClusterID = ptr(otherID) },
-		},
-		{
-			rule: "foreign-cluster-volume", name: "given up",
-			change: func(w *world) {
-				w.ClusterID = clusterID
-				w.dir("1-broker-2").Meta.ClusterID = ptr(otherID)
-				w.exclude("1-broker-2")
-			},
-		},
-		{
 			rule: "cluster-id-empty", name: "empty and absent", want: []string{pvcB00, pvcB01},
 			change: func(w *world) { w.dir("0-broker-0").Meta.ClusterID = ptr(""); w.dir("0-broker-1").Meta.ClusterID = nil },
 		},

@@ -38,15 +38,6 @@ func clusterIDRules() []entry {
 			Remedy: "give an ID that a volume has",
 		}, judgeNamedID},
 		{Rule{
-			ID: "foreign-cluster-volume", Severity: Error, Refuses: true,
-			Title: "a volume is of another cluster than the one named",
-			What:  "The cluster.id of every volume that was not excluded against the one given with --cluster-id.",
-			Why: "The node that starts on it stops with \"Invalid cluster.id\" and stays away: a lost node, and a lost " +
-				"voter where it is a controller.",
-			Source: sourceEnsemble,
-			Remedy: "exclude the volume with --exclude CLAIM, so that it counts as lost",
-		}, judgeForeignVolume},
-		{Rule{
 			ID: "cluster-id-empty", Severity: Error, Refuses: true,
 			Title:  "a log directory has an empty or no cluster ID",
 			What:   "cluster.id in every meta.properties.",
@@ -159,21 +150,6 @@ func judgeNamedID(s *scene) []found {
 		return nil
 	}
 	return []found{{subject: "cluster/" + id, message: "no volume that was read says " + quoted(id)}}
-}
-
-func judgeForeignVolume(s *scene) []found {
-	if s.in.ClusterID == "" {
-		return nil
-	}
-	return s.eachVolume(func(v *vol) []found {
-		var evidence []string
-		for _, d := range v.own {
-			if d.Meta != nil && d.Meta.ClusterID != nil && *d.Meta.ClusterID != s.in.ClusterID {
-				evidence = append(evidence, meant(v.Volume, d))
-			}
-		}
-		return one(v.Name, "is not of cluster "+quoted(s.in.ClusterID), evidence)
-	})
 }
 
 func judgeEmptyID(s *scene) []found {

@@ -185,8 +185,13 @@ func (r *run) chooseID() (id, from string, err error) {
 			return g.ID, fmt.Sprintf("--cluster-id, as %d log directories say", len(g.Dirs)), nil
 		}
 	}
+	if slices.Contains(r.Accept, finding.Lift{Rule: ruleNotOnAnyVolume, Subject: "cluster/" + r.ClusterID}) {
+		return r.ClusterID, "--cluster-id alone, as accepted: none of the volumes that were read says it", nil
+	}
 	return "", "", fmt.Errorf("--cluster-id %q is on none of the volumes that were read: %w", r.ClusterID, errNoID)
 }
+
+const ruleNotOnAnyVolume = "cluster-id-not-on-any-volume"
 
 var errNoID = errors.New("no cluster ID is established by the volumes")
 
