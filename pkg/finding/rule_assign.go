@@ -15,7 +15,7 @@ const sourceAssign = "Strimzi: NodeIdAssignor; tried: docs/strimzi-facts.md, shi
 func assignRules() []entry {
 	return []entry{
 		{Rule{
-			ID: "node-ids-shifted", Severity: Critical, Refuses: true,
+			ID: "node-ids-shifted", Severity: Critical, Refuses: true, Without: DataLost,
 			Title: "the operator would give a pool other node IDs than its volumes have",
 			What: "The node IDs the operator will assign each pool (status.nodeIds, strimzi.io/next-node-ids, else the " +
 				"lowest free ones in the order of names) against the claims.",
@@ -25,7 +25,7 @@ func assignRules() []entry {
 			Remedy: "set strimzi.io/next-node-ids on every pool, to the IDs of its claims, before anything is un-paused",
 		}, judgeShifted},
 		{Rule{
-			ID: "pool-missing", Severity: Error, Refuses: true,
+			ID: "pool-missing", Severity: Error, Refuses: true, Without: Irreversible,
 			Title:  "the pool of some claims does not exist",
 			What:   "The pools that the claims' names tell against the KafkaNodePools.",
 			Why:    "The cluster would start without those nodes, and the operator unregisters brokers that are in no pool.",

@@ -10,7 +10,7 @@ import (
 func configRules() []entry {
 	return []entry{
 		{Rule{
-			ID: "config-above-brokers", Severity: Error, Refuses: true,
+			ID: "config-above-brokers", Severity: Error, Refuses: true, Without: Stuck,
 			Title: "a replication factor is above the number of brokers",
 			What: "default.replication.factor, offsets.topic.replication.factor, transaction.state.log.replication.factor and " +
 				"transaction.state.log.min.isr of spec.kafka.config against the brokers that the pools will have.",

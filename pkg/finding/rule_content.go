@@ -18,19 +18,20 @@ func contentRules() []entry { return slices.Concat(readingRules(), damageRules()
 func readingRules() []entry {
 	return []entry{
 		{Rule{
-			ID: "volume-unread", Severity: Error, Refuses: true,
+			ID: "volume-unread", Severity: Error, Refuses: true, Without: DataLost,
 			Title: "a volume was not read",
 			What:  "Whether anything could be read from the volume.",
 			Why: "What was not read may be anything: another cluster's data, the newest metadata, or nothing. It is not " +
-				"empty.",
+				"empty; and what starts on it may be a node that is.",
 			Source: "safety contract, lines 5 and 9",
 			Remedy: "remove the reason and scan again; `kafkarecover scan --via exec` reads claims that running pods hold",
 		}, judgeUnread},
 		{Rule{
-			ID: "volume-incomplete", Severity: Error, Refuses: true,
-			Title:  "something on a volume could not be read",
-			What:   "Files and directories that gave an error, were refused (links, limits), or do not parse.",
-			Why:    "What could not be read is not known to be absent.",
+			ID: "volume-incomplete", Severity: Error, Refuses: true, Without: DataLost,
+			Title: "something on a volume could not be read",
+			What:  "Files and directories that gave an error, were refused (links, limits), or do not parse.",
+			Why: "What could not be read is not known to be absent: a node may start without it, and what it held is " +
+				"missing from the cluster.",
 			Source: "safety contract, line 9",
 			Remedy: "look at the named paths; accept it for the volume where they do not matter",
 		}, judgeIncomplete},
@@ -43,11 +44,11 @@ func readingRules() []entry {
 			Remedy: "scan without --via objects",
 		}, judgeSkipped},
 		{Rule{
-			ID: "metadata-not-replayed", Severity: Error, Refuses: true,
+			ID: "metadata-not-replayed", Severity: Error, Refuses: true, Without: DataLost,
 			Title: "the records of the newest metadata log are not known",
 			What:  "Whether the records of the most up-to-date metadata log could be decoded.",
 			Why: "Deleted topics, users, in-sync replicas, registered brokers and metadata.version cannot be judged " +
-				"without them.",
+				"without them, and what is wrong with these is lost without a word.",
 			Source: "safety contract, line 5",
 			Remedy: "see what `kafkarecover metadata verify` says of the log",
 		}, judgeNotReplayed},
@@ -58,7 +59,7 @@ func readingRules() []entry {
 func damageRules() []entry {
 	return []entry{
 		{Rule{
-			ID: "meta-properties-unreadable", Severity: Critical, Refuses: true,
+			ID: "meta-properties-unreadable", Severity: Critical, Refuses: true, Without: Stuck,
 			Title: "meta.properties is there and cannot be read",
 			What:  "Whether meta.properties of every log directory parses.",
 			Why: "Kafka stops where it is the metadata's directory; any other it leaves aside, so that its partitions are " +
@@ -68,7 +69,7 @@ func damageRules() []entry {
 				"name, version=1",
 		}, judgeMetaUnreadable},
 		{Rule{
-			ID: "zookeeper-era", Severity: Error, Refuses: true,
+			ID: "zookeeper-era", Severity: Error, Refuses: true, Without: DataLost,
 			Title: "a log directory was last used with ZooKeeper",
 			What:  "The version of meta.properties: 0 is that of ZooKeeper's time.",
 			Why: "The topics of such a cluster are described in ZooKeeper. Started with KRaft the node has no metadata, " +
@@ -78,7 +79,7 @@ func damageRules() []entry {
 				"else recover it with an operator up to 0.45 and ZooKeeper's volumes",
 		}, judgeZooKeeper},
 		{Rule{
-			ID: "metadata-log-damaged", Severity: Error, Refuses: true,
+			ID: "metadata-log-damaged", Severity: Error, Refuses: true, Without: DataLost,
 			Title: "a metadata log is damaged",
 			What:  "Framing and CRC of every batch, gaps between segments, the newest snapshot, the directory's files.",
 			Why: "Kafka cuts the log off at the first bad batch, and what came after it is lost unless another controller " +
@@ -97,7 +98,7 @@ func damageRules() []entry {
 			Remedy: "nothing to do",
 		}, judgeMetadataTorn},
 		{Rule{
-			ID: "log-directory-entry", Severity: Error, Refuses: true,
+			ID: "log-directory-entry", Severity: Error, Refuses: true, Without: Stuck,
 			Title:  "a directory that Kafka refuses to load lies in a log directory",
 			What:   "Directories of a log directory whose names are not of the form TOPIC-PARTITION.",
 			Why:    "Kafka takes the whole log directory for failed, or stops, where it finds one.",
@@ -111,7 +112,7 @@ func damageRules() []entry {
 func partitionRules() []entry {
 	return []entry{
 		{Rule{
-			ID: "pending-deletion", Severity: Critical, Refuses: true,
+			ID: "pending-deletion", Severity: Critical, Refuses: true, Without: DataLost,
 			Title: "data will be erased soon after the start",
 			What: "Topics whose removal is in the metadata log while their partitions are still there, and -delete " +
 				"directories with data.",

@@ -45,7 +45,7 @@ func (h *Held) String() string {
 func displacedRules() []entry {
 	return []entry{
 		{Rule{
-			ID: "new-volumes-hold-records", Severity: Error, Refuses: true,
+			ID: "new-volumes-hold-records", Severity: Error, Refuses: true, Without: DataLost,
 			Title: "the volumes that are to be set aside have accepted records",
 			What: "The partitions on the volumes that claims hold now and that --rebind-claims gives to others: the size of " +
 				"their segments, and the high watermarks Kafka has written down.",

@@ -35,7 +35,7 @@ const ClusterServiceVersion = "ClusterServiceVersion"
 func heldRules() []entry {
 	return []entry{
 		{Rule{
-			ID: operatorScaledByOther, Severity: Error, Refuses: true,
+			ID: operatorScaledByOther, Severity: Error, Refuses: true, Without: DataLost,
 			Title: "something else would scale the operator back",
 			What: "Objects that control the Deployment of an operator that is to be kept at zero replicas, such as a " +
 				"ClusterServiceVersion, and HorizontalPodAutoscalers whose target it is.",

@@ -20,28 +20,29 @@ func identityRules() []entry { return slices.Concat(clusterIDRules(), nodeIDRule
 func clusterIDRules() []entry {
 	return []entry{
 		{Rule{
-			ID: "cluster-id-disagreement", Severity: Critical, Refuses: true, Final: true,
+			ID: "cluster-id-disagreement", Severity: Critical, Refuses: true, Final: true, Without: Stuck,
 			Title: "volumes belong to different clusters",
 			What:  "The cluster.id of every log directory that holds data.",
 			Why: "Kafka stops with \"Invalid cluster.id\" where it differs. If the wrong ID is written back, the right " +
 				"volumes are the ones that are refused. Neither the number of volumes nor their age says which is right.",
-			Source: sourceEnsemble,
+			Source: sourceEnsemble + "; tried: docs/strimzi-facts.md, naive re-creation",
 			Remedy: "look which volumes say which ID, then name the choice: --exclude CLAIM for a volume that does not " +
 				"belong, or --cluster-id ID",
 		}, judgeClusterID},
 		{Rule{
-			ID: "cluster-id-not-on-any-volume", Severity: Error, Refuses: true,
+			ID: "cluster-id-not-on-any-volume", Severity: Error, Refuses: true, Without: Stuck,
 			Title:  "the named cluster ID is on no volume",
 			What:   "The ID given with --cluster-id against those read.",
 			Why:    "Every volume would be refused by Kafka with \"Invalid cluster.id\".",
-			Source: sourceEnsemble,
+			Source: sourceEnsemble + "; tried: docs/strimzi-facts.md, naive re-creation",
 			Remedy: "give an ID that a volume has",
 		}, judgeNamedID},
 		{Rule{
-			ID: "cluster-id-empty", Severity: Error, Refuses: true,
-			Title:  "a log directory has an empty or no cluster ID",
-			What:   "cluster.id in every meta.properties.",
-			Why:    "The operator takes an empty ID for one that is set, and Kafka then compares every volume with it.",
+			ID: "cluster-id-empty", Severity: Error, Refuses: true, Without: Stuck,
+			Title: "a log directory has an empty or no cluster ID",
+			What:  "cluster.id in every meta.properties.",
+			Why: "The operator takes an empty ID for one that is set, and Kafka then compares every volume with it: no node " +
+				"that has an ID starts.",
 			Source: "Strimzi: NodePoolUtils.getClusterIdIfSet; Kafka: MetaProperties",
 			Remedy: "find out the ID from another volume of the node, and name it with --cluster-id",
 		}, judgeEmptyID},
@@ -69,7 +70,7 @@ func clusterIDRules() []entry {
 func nodeIDRules() []entry {
 	return []entry{
 		{Rule{
-			ID: "node-id-mismatch", Severity: Critical, Refuses: true,
+			ID: "node-id-mismatch", Severity: Critical, Refuses: true, Without: DataLost,
 			Title: "a volume is not that of its slot's node",
 			What:  "The node ID in meta.properties, in the directory's name, and in the claim's name.",
 			Why: "A node that finds another node's directory does not use it: it formats a new one beside it without a " +
@@ -78,7 +79,7 @@ func nodeIDRules() []entry {
 			Remedy: "bind each volume to the claim of the node that is on it; --exclude CLAIM if the data is given up",
 		}, judgeNodeID},
 		{Rule{
-			ID: "node-id-absent", Severity: Error, Refuses: true,
+			ID: "node-id-absent", Severity: Error, Refuses: true, Without: Stuck,
 			Title:  "a log directory does not say whose it is",
 			What:   "node.id (broker.id in the ZooKeeper-era form) in every meta.properties.",
 			Why:    "Kafka stops with \"node.id was not specified\".",
@@ -86,7 +87,7 @@ func nodeIDRules() []entry {
 			Remedy: "find out the node by other means and write the file by hand on a copy",
 		}, judgeNodeIDAbsent},
 		{Rule{
-			ID: "duplicate-directory-id", Severity: Critical, Refuses: true,
+			ID: "duplicate-directory-id", Severity: Critical, Refuses: true, Without: DataLost,
 			Title: "two log directories have the same directory ID",
 			What:  "directory.id of every log directory.",
 			Why: "Directory IDs are random: the same one twice means that one volume is a copy of the other. Within a node " +
@@ -95,7 +96,7 @@ func nodeIDRules() []entry {
 			Remedy: "find out which is the copy (newest modification, size) and exclude it",
 		}, judgeDirectoryID},
 		{Rule{
-			ID: "duplicate-node-id", Severity: Critical, Refuses: true,
+			ID: "duplicate-node-id", Severity: Critical, Refuses: true, Without: DataLost,
 			Title: "a node's metadata is on more than one volume",
 			What:  "Which volumes hold __cluster_metadata-0 of the same node, and claims that fill the same slot.",
 			Why: "A node has one metadata log. A second one is from another time or a copy; the start script removes the " +
@@ -104,7 +105,7 @@ func nodeIDRules() []entry {
 			Remedy: "find out which is the right one; exclude the other volume",
 		}, judgeDuplicateNode},
 		{Rule{
-			ID: "duplicate-partition", Severity: Error, Refuses: true,
+			ID: "duplicate-partition", Severity: Error, Refuses: true, Without: Stuck,
 			Title:  "a node has the same partition twice",
 			What:   "Partition directories of the same topic and number on two volumes of a node.",
 			Why:    "Kafka stops with \"Duplicate log directories\".",

@@ -39,17 +39,17 @@ func statusRules() []entry {
 				"lost, `kafkarecover export manifests` writes them from the volumes",
 		}, judgeNoKafka},
 		{Rule{
-			ID: gitopsActive, Severity: Error, Refuses: true,
+			ID: gitopsActive, Severity: Error, Refuses: true, Without: DataLost,
 			Title: "a GitOps tool owns the resources",
 			What: "Labels, annotations and field managers of Argo CD and Flux on Kafka and its pools, and on the Deployment " +
 				"of an operator that is to be kept at zero replicas.",
 			Why: "It can take the pause annotation away, delete and create resources, or scale the operator back, in the " +
-				"middle of a recovery.",
+				"middle of a recovery: what is half put right then starts, or is deleted with its claims.",
 			Source: "Argo CD: resource tracking; Flux: kustomize-controller and helm-controller",
 			Remedy: "suspend its synchronisation, then accept it",
 		}, judgeGitOps},
 		{Rule{
-			ID: "user-operator-would-delete", Severity: Critical, Refuses: true,
+			ID: "user-operator-would-delete", Severity: Critical, Refuses: true, Without: DataLost,
 			Title: "the User Operator would delete users",
 			What: "Users with SCRAM credentials, ACLs or quotas in the metadata that have no KafkaUser, while the User " +
 				"Operator is asked for.",
@@ -71,11 +71,12 @@ func statusRules() []entry {
 func operatorRules() []entry {
 	return []entry{
 		{Rule{
-			ID: "several-operators", Severity: Critical, Refuses: true,
+			ID: "several-operators", Severity: Critical, Refuses: true, Without: Stuck,
 			Title: "more than one operator manages the resource",
 			What: "Cluster Operators whose namespaces and selector take in the Kafka resource, in all namespaces that may " +
 				"be read.",
-			Why:    "One of them may be reconciling while the other says that it has paused: the proof of the pause is none.",
+			Why: "One of them may be reconciling while the other says that it has paused: the proof of the pause is none, and " +
+				"the ID that it makes up may be the one that nodes are started with, which then stop.",
 			Source: "Strimzi: STRIMZI_NAMESPACE, STRIMZI_CUSTOM_RESOURCE_SELECTOR",
 			Remedy: "scale all but one of them to 0",
 		}, judgeSeveralOperators},
@@ -96,15 +97,16 @@ func operatorRules() []entry {
 			Remedy: "see why its pod is not ready",
 		}, judgeOperatorNotReady},
 		{Rule{
-			ID: "operator-too-old", Severity: Error, Refuses: true,
-			Title:  "the operator is too old",
-			What:   "The operator's version, from its Deployment's name, its image and its Kafka images.",
-			Why:    "Before 0.36 pausing removes status.clusterId, and there are no node pools.",
+			ID: "operator-too-old", Severity: Error, Refuses: true, Without: Stuck,
+			Title: "the operator is too old",
+			What:  "The operator's version, from its Deployment's name, its image and its Kafka images.",
+			Why: "Before 0.36 pausing removes status.clusterId, so that nodes are started with an ID that is made up, and " +
+				"stop; and there are no node pools.",
 			Source: "Strimzi: CHANGELOG, 0.36",
 			Remedy: "upgrade the operator to 0.46 or later",
 		}, judgeOperatorOld},
 		{Rule{
-			ID: "zookeeper-mode", Severity: Critical, Refuses: true,
+			ID: "zookeeper-mode", Severity: Critical, Refuses: true, Without: DataLost,
 			Title:  "the operator would take the cluster for one with ZooKeeper",
 			What:   "The annotations strimzi.io/kraft and strimzi.io/node-pools, which operators up to 0.45 go by.",
 			Why:    "In that mode the start script removes __cluster_metadata-0 (rm -rf) on every node.",

@@ -16,7 +16,7 @@ const sourceLost = "Kafka: ReplicationControlManager.handleBrokerFenced, Partiti
 func lostRules() []entry {
 	return []entry{
 		{Rule{
-			ID: "lost-volume-is-there", Severity: Error, Refuses: true, Final: true,
+			ID: "lost-volume-is-there", Severity: Error, Refuses: true, Final: true, Without: DataLost,
 			Title: "a volume that is named as lost is there",
 			What:  "Every claim that --lost names against the claims and volumes that are there.",
 			Why: "A node that is held back, and then started empty, while its data is there, loses that data; and a claim " +
@@ -25,7 +25,7 @@ func lostRules() []entry {
 			Remedy: "leave it out of --lost; a volume that no claim holds is given up with --exclude pv/NAME beside it",
 		}, judgeLostThere},
 		{Rule{
-			ID: "empty-controller-before-catch-up", Severity: Critical, Refuses: true, Final: true,
+			ID: "empty-controller-before-catch-up", Severity: Critical, Refuses: true, Final: true, Without: DataLost,
 			Title: "no leader is elected without a controller that is lost",
 			What: "The controllers that are left with their metadata log, against the majority of all of them. Those that are " +
 				"named as lost take no part until the others have caught up.",

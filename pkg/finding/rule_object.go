@@ -24,7 +24,7 @@ func retentionRules() []entry {
 			Remedy: "`kafkarecover protect` sets Retain; restore does so first of all",
 		}, judgeReclaimDelete},
 		{Rule{
-			ID: "reclaim-policy-unknown", Severity: Warning, Refuses: true,
+			ID: "reclaim-policy-unknown", Severity: Warning, Refuses: true, Without: DataLost,
 			Title:  "reclaim policy not checked",
 			What:   "Whether PersistentVolumes may be listed.",
 			Why:    "A volume with the policy Delete is gone with its claim, and Retain cannot be set before anything else.",
@@ -41,7 +41,7 @@ func retentionRules() []entry {
 			Remedy: "set deleteClaim: false in the pool's storage; make sure of Retain with `kafkarecover protect`",
 		}, judgeDeleteClaim},
 		{Rule{
-			ID: "claim-terminating", Severity: Critical, Refuses: true,
+			ID: "claim-terminating", Severity: Critical, Refuses: true, Without: DataLost,
 			Title: "a claim is being deleted",
 			What:  "Whether a claim has a deletion timestamp, and what still holds it.",
 			Why: "It goes as soon as no pod uses it. Restarting a pod would let it go, and the operator makes an empty one " +
@@ -51,7 +51,7 @@ func retentionRules() []entry {
 				"bound to it",
 		}, judgeClaimTerminating},
 		{Rule{
-			ID: "volume-terminating", Severity: Critical, Refuses: true,
+			ID: "volume-terminating", Severity: Critical, Refuses: true, Without: DataLost,
 			Title:  "a PersistentVolume is being deleted",
 			What:   "Whether a PersistentVolume has a deletion timestamp, and what still holds it.",
 			Why:    "With the policy Delete its disk goes with it, as soon as its claim goes.",
@@ -65,17 +65,17 @@ func retentionRules() []entry {
 func bindingRules() []entry {
 	return []entry{
 		{Rule{
-			ID: "claim-not-bound", Severity: Error, Refuses: true,
+			ID: "claim-not-bound", Severity: Error, Refuses: true, Without: DataLost,
 			Title: "a claim is not certain to stand for a volume",
 			What:  "Whether claim and PersistentVolume are Bound and name each other by UID.",
-			Why: "An unbound claim is bound to whatever fits: an empty volume as well. Only claims that are Bound both " +
-				"ways are mounted.",
+			Why: "An unbound claim is bound to whatever fits, to an empty volume as well, on which its node starts empty. " +
+				"Only claims that are Bound both ways are mounted.",
 			Source: "safety contract, line 1; Kubernetes: the volume controller",
 			Remedy: "bind the claim to the volume with its data: spec.volumeName in the claim, the claim's UID in the " +
 				"volume's claimRef",
 		}, judgeNotBound},
 		{Rule{
-			ID: "volume-without-claim", Severity: Error, Refuses: true,
+			ID: "volume-without-claim", Severity: Error, Refuses: true, Without: DataLost,
 			Title: "a volume with data has no claim",
 			What:  "PersistentVolumes whose claim is gone.",
 			Why: "The operator finds volumes by the names of claims alone: it would make an empty one. `restore -f` makes " +
@@ -85,7 +85,7 @@ func bindingRules() []entry {
 				"claim; where that refuses for this volume, the other findings say why, and --exclude pv/NAME gives it up",
 		}, judgeNoClaim},
 		{Rule{
-			ID: "shadowed-by-new-volume", Severity: Critical, Refuses: true,
+			ID: "shadowed-by-new-volume", Severity: Critical, Refuses: true, Without: DataLost,
 			Title: "the claim's former volume lies beside the one it is bound to",
 			What:  "Released, Available and Failed volumes whose claimRef names a claim that is Bound to another volume.",
 			Why: "It is what is left when everything was created again by itself: the new cluster looks healthy and is " +
@@ -104,7 +104,7 @@ func bindingRules() []entry {
 			Remedy: "`kafkarecover protect` sets Retain on them and saves their description",
 		}, judgeReleased},
 		{Rule{
-			ID: "same-disk-twice", Severity: Critical, Refuses: true,
+			ID: "same-disk-twice", Severity: Critical, Refuses: true, Without: DataLost,
 			Title: "two PersistentVolumes are the same disk",
 			What:  "Driver and volume handle (or path, and nodes for local paths) of all PersistentVolumes looked at.",
 			Why: "Two nodes would write to one disk; and deleting one of the two with the policy Delete removes the disk " +

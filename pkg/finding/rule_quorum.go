@@ -17,15 +17,16 @@ func quorumRules() []entry { return slices.Concat(electionRules(), copyRules(), 
 func electionRules() []entry {
 	return []entry{
 		{Rule{
-			ID: "controllers-unknown", Severity: Error, Refuses: true,
-			Title:  "nothing says which nodes are controllers",
-			What:   "The roles of the pools, the voters in the metadata log, quorum-state of version 0, in this order.",
-			Why:    "Without the controllers nobody can tell whether those that start hold what was committed.",
+			ID: "controllers-unknown", Severity: Error, Refuses: true, Without: DataLost,
+			Title: "nothing says which nodes are controllers",
+			What:  "The roles of the pools, the voters in the metadata log, quorum-state of version 0, in this order.",
+			Why: "Without the controllers nobody can tell whether those that start hold what was committed: where a majority " +
+				"does not, topics are lost, and the cluster is Ready all the same.",
 			Source: sourceRaft,
 			Remedy: "create the pools with their roles while the Kafka resource is paused, or add the controllers' volumes",
 		}, judgeControllersUnknown},
 		{Rule{
-			ID: "controllers-disagree", Severity: Error, Refuses: true,
+			ID: "controllers-disagree", Severity: Error, Refuses: true, Without: DataLost,
 			Title: "sources name different controllers",
 			What:  "The controllers by the pools' roles, by the newest metadata log and by quorum-state against each other.",
 			Why: "The operator makes the pools' nodes the voters. Voters that never held the metadata can elect an empty " +
@@ -34,7 +35,7 @@ func electionRules() []entry {
 			Remedy: "give the pools the roles and node IDs that the volumes were written with",
 		}, judgeControllersDisagree},
 		{Rule{
-			ID: "committed-metadata-at-risk", Severity: Critical, Refuses: true,
+			ID: "committed-metadata-at-risk", Severity: Critical, Refuses: true, Without: DataLost,
 			Title: "controllers that can win the election may lack committed metadata",
 			What: "Last epoch and end offset of every controller's metadata log. Empty, missing, unread and excluded " +
 				"controllers count as having held everything for what may be committed, and as holding nothing for who can be " +
@@ -47,7 +48,7 @@ func electionRules() []entry {
 				"newest copy alone: see `kafkarecover metadata quorum --help`",
 		}, judgeCommitted},
 		{Rule{
-			ID: "controller-empty", Severity: Error, Refuses: true,
+			ID: "controller-empty", Severity: Error, Refuses: true, Without: DataLost,
 			Title:  "a controller holds no metadata while other nodes do",
 			What:   "The metadata log on the volumes of every controller.",
 			Why:    "It votes like the others. One of three is made up for; with a second one everything is lost.",
@@ -61,7 +62,7 @@ func electionRules() []entry {
 func copyRules() []entry {
 	return []entry{
 		{Rule{
-			ID: "controllers-behind-brokers", Severity: Critical, Refuses: true,
+			ID: "controllers-behind-brokers", Severity: Critical, Refuses: true, Without: DataLost,
 			Title: "a broker has newer metadata than every controller",
 			What:  "The newest metadata log of any node that was stopped against the newest of a controller.",
 			Why: "The controllers' volumes are older than the brokers': from a backup, or of another time. Started so, the " +
@@ -79,7 +80,7 @@ func copyRules() []entry {
 			Remedy: "compare them with `kafkarecover metadata diff`",
 		}, judgeDiverging},
 		{Rule{
-			ID: "empty-broker-in-isr", Severity: Critical, Refuses: true,
+			ID: "empty-broker-in-isr", Severity: Critical, Refuses: true, Without: DataLost,
 			Title: "a broker without its data is in sync by the metadata",
 			What: "The in-sync replicas in the newest metadata of every broker whose volumes are empty, were given up or are " +
 				"not there. Of one that is named as lost, and held back: the partitions of which nobody else can be elected.",

@@ -32,7 +32,7 @@ const (
 func redeclaredRules() []entry {
 	return []entry{
 		{Rule{
-			ID: oldClusterMayRun, Severity: Critical, Refuses: true,
+			ID: oldClusterMayRun, Severity: Critical, Refuses: true, Without: DataLost,
 			Title: "the disks may still be in use in another Kubernetes cluster",
 			What: "Whether volumes that are declared anew were saved in another Kubernetes cluster than this one, by the UID " +
 				"of its namespace kube-system. Disks that --map-volume replaced by copies do not count.",
@@ -43,7 +43,7 @@ func redeclaredRules() []entry {
 				"disks are detached), then accept it",
 		}, judgeOldCluster},
 		{Rule{
-			ID: noNodeForVolume, Severity: Error, Refuses: true,
+			ID: noNodeForVolume, Severity: Error, Refuses: true, Without: Stuck,
 			Title: "no node of this cluster can have the volume",
 			What:  "The node affinity of volumes that are declared anew, against the labels and names of the nodes.",
 			Why: "The node affinity of a PersistentVolume cannot be changed once it is there, and no pod that uses the volume " +

@@ -6,11 +6,11 @@ import "fmt"
 func severalRules() []entry {
 	return []entry{
 		{Rule{
-			ID: "several-volumes-for-slot", Severity: Critical, Refuses: true,
+			ID: "several-volumes-for-slot", Severity: Critical, Refuses: true, Without: DataLost,
 			Title: "more than one volume would fit one place",
 			What:  "Volumes whose claims, there or gone, have the name of the same node and volume.",
-			Why: "A cluster that was created again under its old names leaves both, and the wrong one starts without a word. " +
-				"Neither age nor number tells which is wanted.",
+			Why: "A cluster that was created again under its old names leaves both, and the wrong one starts without a word, " +
+				"while the data lies unused. Neither age nor number tells which is wanted.",
 			Source: "safety contract, line 4",
 			Remedy: "look at what is on each, and give up those that are not wanted with --exclude",
 		}, judgeSeveral},

@@ -18,24 +18,25 @@ func slotRules() []entry { return slices.Concat(startRules(), placeRules()) }
 func startRules() []entry {
 	return []entry{
 		{Rule{
-			ID: "slot-unknown", Severity: Error, Refuses: true,
-			Title:  "a claim's name does not say which node it is of",
-			What:   "Claims whose labels are missing or contradict the name, or whose name can be read in several ways.",
-			Why:    "Without the node nothing can be said about what will start on the volume.",
+			ID: "slot-unknown", Severity: Error, Refuses: true, Without: DataLost,
+			Title: "a claim's name does not say which node it is of",
+			What:  "Claims whose labels are missing or contradict the name, or whose name can be read in several ways.",
+			Why: "Without the node nothing can be said about what will start on the volume: it may be a node whose data is " +
+				"elsewhere, which starts empty, or none.",
 			Source: "Strimzi: PersistentVolumeClaimUtils, VolumeUtils",
 			Remedy: "name the cluster with --cluster, or exclude the claim",
 		}, judgeSlotUnknown},
 		{Rule{
-			ID: "would-be-formatted", Severity: Critical, Refuses: true,
+			ID: "would-be-formatted", Severity: Critical, Refuses: true, Without: DataLost,
 			Title: "a node would start empty on this volume",
 			What:  "Whether kafka-log<N>/meta.properties of the slot's node N is there.",
 			Why: "A directory without meta.properties is formatted as new at every start, without a warning; what else is " +
 				"on the volume lies unused beside it. On a majority of controllers this destroys the metadata of the others too.",
-			Source: sourceStart,
+			Source: sourceStart + "; tried: docs/strimzi-facts.md, swapped volumes and empty controllers",
 			Remedy: "bind the volume that holds this node's data to the claim; if the data is lost, accept it for this volume",
 		}, judgeWouldFormat},
 		{Rule{
-			ID: "excluded-volume-would-start", Severity: Error, Refuses: true,
+			ID: "excluded-volume-would-start", Severity: Error, Refuses: true, Without: DataLost,
 			Title:  "a node would start on a volume that was given up",
 			What:   "What the pod of an excluded volume will do: stop, because the volume is of another cluster, or start.",
 			Why:    "A volume that counts as lost but joins with what is on it can outvote the others with a log nobody judged.",
@@ -43,7 +44,7 @@ func startRules() []entry {
 			Remedy: "do not exclude it, or detach the volume from its claim first",
 		}, judgeExcluded},
 		{Rule{
-			ID: "metadata-volume-moved", Severity: Critical, Refuses: true,
+			ID: "metadata-volume-moved", Severity: Critical, Refuses: true, Without: DataLost,
 			Title: "the metadata log is not on the volume the pool's storage names",
 			What: "Which volume of a node holds __cluster_metadata-0, against the volume with kraftMetadata: shared, else " +
 				"the lowest ID.",
@@ -59,15 +60,16 @@ func startRules() []entry {
 func placeRules() []entry {
 	return []entry{
 		{Rule{
-			ID: "storage-type-mismatch", Severity: Error, Refuses: true,
-			Title:  "the pool's storage names other claims than those there are",
-			What:   "JBOD storage against claims named for a single volume and the other way round, and JBOD volume IDs.",
-			Why:    "Claims are found by name alone: the operator creates new, empty ones beside them.",
+			ID: "storage-type-mismatch", Severity: Error, Refuses: true, Without: DataLost,
+			Title: "the pool's storage names other claims than those there are",
+			What:  "JBOD storage against claims named for a single volume and the other way round, and JBOD volume IDs.",
+			Why: "Claims are found by name alone: the operator creates new, empty ones beside them, on which the nodes start " +
+				"empty.",
 			Source: "Strimzi: VolumeUtils, con-config-storage-kraft",
 			Remedy: "give the pool the storage type and volume IDs that the claims were made with",
 		}, judgeStorageType},
 		{Rule{
-			ID: "storage-size-smaller", Severity: Error, Refuses: true,
+			ID: "storage-size-smaller", Severity: Error, Refuses: true, Without: Stuck,
 			Title: "the pool's storage asks for less than a claim does",
 			What: "The size in the pool's storage against what each claim asks for, where the claim has a class that may " +
 				"allow it to grow.",
@@ -87,7 +89,7 @@ func placeRules() []entry {
 			Remedy: "give the pool's storage the size of its claims, and let volumes grow another day",
 		}, judgeLarger},
 		{Rule{
-			ID: "slot-missing", Severity: Error, Refuses: true,
+			ID: "slot-missing", Severity: Error, Refuses: true, Without: DataLost,
 			Title: "a volume is missing from the sequence",
 			What: "Gaps in the JBOD volumes of a pool's nodes, in a pool's node IDs where nothing else explains them, and " +
 				"registered brokers without a volume.",
@@ -98,16 +100,16 @@ func placeRules() []entry {
 				"has it, accept it",
 		}, judgeSlotMissing},
 		{Rule{
-			ID: "foreign-log-directory", Severity: Error, Refuses: true,
+			ID: "foreign-log-directory", Severity: Error, Refuses: true, Without: DataLost,
 			Title: "another node's log directory is on the volume",
 			What:  "Log directories of other nodes beside that of the slot's node.",
-			Why: "It is what a start on a swapped volume leaves: the directory Kafka uses may be the new, empty one, the " +
-				"data in the other.",
-			Source: "tried on Strimzi 1.2.0: swapped volumes",
+			Why: "It is what a start on a swapped volume leaves: the directory Kafka uses may be the new, empty one, and " +
+				"the data lies in the other, which nothing uses; the cluster is Ready all the same.",
+			Source: "tried: docs/strimzi-facts.md, swapped volumes",
 			Remedy: "compare both directories; the one with the data may belong to another node's claim",
 		}, judgeForeignDirectory},
 		{Rule{
-			ID: "formatted-beside-data", Severity: Critical, Refuses: true,
+			ID: "formatted-beside-data", Severity: Critical, Refuses: true, Without: Stuck,
 			Title: "a log directory was newly formatted with another cluster's ID",
 			What: "Directories that hold nothing and say another cluster ID than the volumes that hold data: on a volume " +
 				"of their own, or beside another node's directory.",

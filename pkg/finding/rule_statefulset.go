@@ -17,7 +17,7 @@ func setRules() []entry { return slices.Concat(setPlaceRules(), setPodRules()) }
 func setPlaceRules() []entry {
 	return []entry{
 		{Rule{
-			ID: "statefulset-would-make-claims", Severity: Critical, Refuses: true, Final: true,
+			ID: "statefulset-would-make-claims", Severity: Critical, Refuses: true, Final: true, Without: DataLost,
 			Title: "the StatefulSet has pods while claims are to be made",
 			What:  "The replicas and pods of the StatefulSet, where claims of its pods are gone or not bound.",
 			Why: "Its controller makes an empty claim for every pod whose claim is gone, under the name that the volume with " +
@@ -26,7 +26,7 @@ func setPlaceRules() []entry {
 			Remedy: "scale it to zero first; its claims and volumes stay",
 		}, judgeWouldMake},
 		{Rule{
-			ID: "statefulset-ordinal-missing", Severity: Error, Refuses: true,
+			ID: "statefulset-ordinal-missing", Severity: Error, Refuses: true, Without: DataLost,
 			Title: "there is no volume for a pod of the StatefulSet",
 			What:  "The claims of every ordinal below the replicas, against the volumes whose claims have or had these names.",
 			Why: "The StatefulSet controller makes the claim, empty: a broker without its data, or a controller without the " +
@@ -35,16 +35,17 @@ func setPlaceRules() []entry {
 			Remedy: "look for the volume; accept it where it is lost for good, or where the pod is one more than there were",
 		}, judgeOrdinalMissing},
 		{Rule{
-			ID: "statefulset-node-ids", Severity: Critical, Refuses: true, Final: true,
+			ID: "statefulset-node-ids", Severity: Critical, Refuses: true, Final: true, Without: Stuck,
 			Title: "the node IDs on the volumes do not follow the ordinals",
 			What:  "node.id of every volume against the ordinal in the name of the claim it has or had.",
 			Why: "The pods of a StatefulSet know their node ID by their ordinal: equal to it, or higher by the same number. " +
-				"Where the volumes fit neither, some are of another set, and nobody can say which pod is to have which.",
+				"Where the volumes fit neither, some are of another set, and nobody can say which pod is to have which: a " +
+				"node that finds another node.id stops.",
 			Source: "Kafka: MetaPropertiesEnsemble.verify (a node that finds another node.id stops)",
 			Remedy: "look which volumes are of this set, and give up the others with --exclude pv/NAME",
 		}, judgeSetNodeIDs},
 		{Rule{
-			ID: "statefulset-disk-empty", Severity: Critical, Refuses: true,
+			ID: "statefulset-disk-empty", Severity: Critical, Refuses: true, Without: DataLost,
 			Title: "a pod would start empty beside volumes that hold data",
 			What:  "Volumes without meta.properties, where others of the set have it.",
 			Why: "Entry points format a disk without meta.properties as new, without a word: a broker then leads partitions " +
@@ -59,7 +60,7 @@ func setPlaceRules() []entry {
 func setPodRules() []entry {
 	return []entry{
 		{Rule{
-			ID: "statefulset-cluster-id", Severity: Critical, Refuses: true, Final: true,
+			ID: "statefulset-cluster-id", Severity: Critical, Refuses: true, Final: true, Without: Stuck,
 			Title: "the pods are given another cluster ID than the volumes have",
 			What: "The variables CLUSTER_ID, KAFKA_CLUSTER_ID and KAFKA_KRAFT_CLUSTER_ID of the pod template, written out or " +
 				"from a ConfigMap, against cluster.id on the volumes.",

@@ -14,7 +14,7 @@ const sourceVersion = "Strimzi: KRaftVersionChangeCreator, KRaftMetadataManager"
 func versionRules() []entry {
 	return []entry{
 		{Rule{
-			ID: "binary-older-than-metadata", Severity: Critical, Refuses: true,
+			ID: "binary-older-than-metadata", Severity: Critical, Refuses: true, Without: Stuck,
 			Title: "the Kafka version is older than the metadata",
 			What:  "spec.kafka.version (else the operator's default) against the finalized metadata.version on the volumes.",
 			Why: "Kafka stops with \"Tried to apply FeatureLevelRecord … only supports versions 1-N\". The operator takes " +
@@ -23,7 +23,7 @@ func versionRules() []entry {
 			Remedy: "set spec.kafka.version to the version that ran before, or a later one",
 		}, judgeBinaryOlder},
 		{Rule{
-			ID: "metadata-version-unset", Severity: Error, Refuses: true,
+			ID: "metadata-version-unset", Severity: Error, Refuses: true, Without: Irreversible,
 			Title: "the default metadata.version would upgrade what is on disk",
 			What:  "spec.kafka.metadataVersion, where it is not set, against the finalized metadata.version on the volumes.",
 			Why: "Without it the operator raises metadata.version to the default of the Kafka version right after the " +
@@ -40,7 +40,7 @@ func versionRules() []entry {
 			Remedy: "recover first with spec.kafka.metadataVersion as on the volumes, and upgrade later",
 		}, judgeMetadataUpgrade},
 		{Rule{
-			ID: "metadata-version-unknown", Severity: Error, Refuses: true,
+			ID: "metadata-version-unknown", Severity: Error, Refuses: true, Without: Irreversible,
 			Title: "the metadata.version on disk is not known",
 			What: "Whether the replayed metadata says which metadata.version is finalized, and whether it is of a known " +
 				"release.",

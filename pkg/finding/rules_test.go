@@ -113,6 +113,10 @@ func TestRulesAreDocumented(t *testing.T) {
 		if !slices.Contains(finding.Severities(), r.Severity) {
 			t.Errorf("rule %s has severity %q", r.ID, r.Severity)
 		}
+		known := slices.Contains([]finding.Consequence{finding.DataLost, finding.Irreversible, finding.Stuck}, r.Without)
+		if r.Refuses && !known || !r.Refuses && r.Without != "" {
+			t.Errorf("rule %s refuses: %t, and without it: %q", r.ID, r.Refuses, r.Without)
+		}
 		if r.Final && !r.Refuses {
 			t.Errorf("rule %s is final and does not refuse", r.ID)
 		}

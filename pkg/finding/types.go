@@ -19,6 +19,19 @@ const (
 	Info     Severity = "info"
 )
 
+// Consequence is what comes of going on all the same where a rule refuses.
+type Consequence string
+
+// The consequences, worst first.
+const (
+	// DataLost is data that is erased or overwritten, or left out of a cluster that is Ready all the same.
+	DataLost Consequence = "lost"
+	// Irreversible is a change that nothing takes back.
+	Irreversible Consequence = "irreversible"
+	// Stuck is a cluster, or a part of it, that does not start, or stays away, until it is put right.
+	Stuck Consequence = "stuck"
+)
+
 // Rule is one thing that can be found. Rules are documented by `kafkarecover explain RULE` and docs/rules.md.
 type Rule struct {
 	ID       string   `json:"id"`
@@ -33,6 +46,8 @@ type Rule struct {
 	Refuses bool `json:"refuses"`
 	// Final tells that --accept cannot lift it.
 	Final bool `json:"final,omitempty"`
+	// Without is the worst that may come of going on where it refuses; empty where it does not refuse.
+	Without Consequence `json:"without,omitempty"`
 }
 
 // Finding is one rule found true (or not evaluable) for one subject.
