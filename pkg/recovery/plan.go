@@ -288,7 +288,7 @@ func clusterIDStep(in planInput) Step {
 func settleStep(in planInput) Step {
 	return Step{
 		ID: StepSettle, Title: fmt.Sprintf("wait %s, prove the pause again, read the ID back", in.settle),
-		Does:  []string{"write the marker into the status of kafka/" + in.cluster + " once more"},
+		Does: []string{"write the marker into the status of kafka/" + in.cluster + " once more"},
 		Check: "temporary pods gone, ReconciliationPaused, marker gone, clusterId still " + in.id +
 			", nobody else wrote to spec, pools or claims",
 	}

@@ -54,7 +54,8 @@ func TestTheReadersAreGoneBeforeKafkaStarts(t *testing.T) {
 			if waits != 1 {
 				t.Errorf("the pods' end was waited for %d times", waits)
 			}
-			if result.Outcome != tc.want || !strings.Contains(result.Reason, tc.reason) || (err == nil) != (tc.reason == "" && !tc.lost) {
+			fails := tc.stays || tc.lost
+			if result.Outcome != tc.want || !strings.Contains(result.Reason, tc.reason) || (err != nil) != fails {
 				t.Errorf("got %q because of %q, and %v", result.Outcome, result.Reason, err)
 			}
 			if tc.want == recovery.OutcomeLeftPaused && !s.kafka().PauseAnnotated {

@@ -80,6 +80,14 @@ type stand struct {
 
 func newStand(t *testing.T, d *disks, paused bool) *stand {
 	t.Helper()
+	s := newStandAlone(t, d, paused)
+	s.operate()
+	return s
+}
+
+// newStandAlone has no operator yet.
+func newStandAlone(t *testing.T, d *disks, paused bool) *stand {
+	t.Helper()
 	s := &stand{t: t, server: kubetest.New(t), disks: d, state: filepath.Join(t.TempDir(), "state")}
 	s.client = s.clientThrough(nil)
 	put := func(gvr schema.GroupVersionResource, kind, ns, name string, more kubetest.Object) {
@@ -155,7 +163,6 @@ func newStand(t *testing.T, d *disks, paused bool) *stand {
 		}}}},
 		"status": kubetest.Object{"readyReplicas": 1},
 	})
-	s.operate()
 	return s
 }
 

@@ -65,6 +65,10 @@ func allParts(tier string) []part {
 				parts[i].timeout = 2 * time.Hour
 			}
 		}
+		parts = append(parts, part{
+			name: "races", dir: ".", timeout: time.Hour,
+			args: []string{"./pkg/recovery", "-parallel", "8", "-races", "1000", "-run", "^TestNoIDIsLost"},
+		})
 		for _, versions := range []string{"v1,v1beta2", "v1beta2"} {
 			parts = append(parts, part{
 				name: "operator-" + versions, dir: "test/operator", args: []string{"-tags", "cluster", "."},
