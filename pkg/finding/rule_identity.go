@@ -128,21 +128,29 @@ func judgeClusterID(s *scene) []found {
 			remedy: "read the volumes, or name the ID with --cluster-id",
 		}}
 	}
-	var evidence, ids []string
+	ids := make([]string, 0, len(s.groups))
 	for _, g := range s.groups {
 		ids = append(ids, quoted(g.ID))
+	}
+	return []found{{
+		subject: "cluster", evidence: saidBy(s.groups),
+		message: fmt.Sprintf("the volumes say %d different cluster IDs: %s", len(ids), strings.Join(ids, ", ")),
+	}}
+}
+
+// saidBy tells which log directory says which cluster ID.
+func saidBy(groups []Group) []string {
+	var out []string
+	for _, g := range groups {
 		for _, d := range g.Dirs {
 			line := quoted(g.ID) + ": " + d
 			if slices.Contains(g.Fresh, d) {
 				line += " (formatted, holds nothing)"
 			}
-			evidence = append(evidence, line)
+			out = append(out, line)
 		}
 	}
-	return []found{{
-		subject: "cluster", evidence: evidence,
-		message: fmt.Sprintf("the volumes say %d different cluster IDs: %s", len(ids), strings.Join(ids, ", ")),
-	}}
+	return out
 }
 
 func judgeNamedID(s *scene) []found {
@@ -150,7 +158,10 @@ func judgeNamedID(s *scene) []found {
 	if id == "" || slices.ContainsFunc(s.groups, func(g Group) bool { return g.ID == id }) {
 		return nil
 	}
-	return []found{{subject: "cluster/" + id, message: "no volume that was read says " + quoted(id)}}
+	_, all, _ := AgreedClusterID(s.in.Volumes) // those that were given up too: it may have been mistyped
+	return []found{{
+		subject: "cluster/" + id, message: "no volume that was read says " + quoted(id), evidence: saidBy(all),
+	}}
 }
 
 func judgeEmptyID(s *scene) []found {

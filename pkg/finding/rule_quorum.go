@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/kafkarecover/kafkarecover/pkg/kraft/logdir"
 )
@@ -96,8 +97,15 @@ func judgeControllersUnknown(s *scene) []found {
 	if len(s.vols) == 0 || !s.wasRead() || len(s.controllers.sources) > 0 {
 		return nil
 	}
+	var evidence []string
+	if c := s.in.Cluster; c != nil {
+		for i := range c.Pools {
+			p := &c.Pools[i]
+			evidence = append(evidence, fmt.Sprintf("pool/%s: roles %s", p.Name, quoted(strings.Join(p.Roles, ", "))))
+		}
+	}
 	return []found{{
-		subject: "cluster", unevaluated: true,
+		subject: "cluster", unevaluated: true, evidence: evidence,
 		message: "neither pools nor volumes say which nodes are controllers, so that the election cannot be judged",
 	}}
 }

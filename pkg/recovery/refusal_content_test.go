@@ -122,6 +122,7 @@ func quorumRefusals() []refusing {
 		},
 		{
 			rule: "controllers-unknown", state: "no pool has the role, and no metadata log is left", subject: "cluster",
+			says: []string{`pool/controller: roles "broker"`},
 			disks: func(d disksOf) {
 				for _, short := range []string{
 					"0-broker-0", "0-broker-1", "0-broker-2", "0-controller-3", "0-controller-4", "0-controller-5",

@@ -24,7 +24,7 @@ func identityRefusals() []refusing {
 		},
 		{
 			rule: "cluster-id-not-on-any-volume", state: "mistyped", subject: "cluster/" + volumes.OtherClusterID,
-			says:    []string{"no volume that was read says"},
+			says:    []string{"no volume that was read says", `"WfgV0zaXR8GWDtKf_rFFyA": pvc/data-0-my-cluster-broker-0`},
 			request: func(r *recovery.Request) { r.ClusterID = volumes.OtherClusterID },
 		},
 		{

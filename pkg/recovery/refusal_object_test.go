@@ -132,6 +132,7 @@ func objectRefusals() []refusing {
 		},
 		{
 			rule: "slot-unknown", state: "the labels are another pool's", subject: broker0,
+			says:    []string{`pool "controller", which the name does not fit`},
 			objects: func(s *refused) { s.label(claim, "controller") },
 		},
 		{

@@ -153,8 +153,8 @@ func (c refusing) wantNamed(t *testing.T, result *recovery.Result) {
 		t.Fatalf("it does not refuse for %s:%s", own, refusal(result))
 	}
 	f := result.Refusals[i]
-	if f.Message == "" || f.Remedy == "" {
-		t.Errorf("what is wrong, and what to do: %+v", f)
+	if f.Message == "" || f.Remedy == "" || len(f.Evidence) == 0 && len(c.says) == 0 {
+		t.Errorf("what is wrong, what was seen, and what to do: %+v", f)
 	}
 	told := strings.Join(append(f.Evidence, f.Message, f.Remedy), "\n")
 	for _, text := range c.says {
