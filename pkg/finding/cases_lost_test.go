@@ -43,7 +43,8 @@ func lostCases() []ruleCase {
 		},
 		{
 			rule: there, name: "its claim, which was given up", want: []string{pvcB00},
-			change: func(w *world) { w.exclude("0-broker-0"); w.Lost = []string{pvcB00} }, says: []string{"cannot be held back"},
+			change: func(w *world) { w.exclude("0-broker-0"); w.Lost = []string{pvcB00} },
+			says:   []string{"not proven to hold nothing"},
 		},
 		{rule: there, name: "nothing of it", change: func(w *world) { w.lose("node/0", "0-broker-0", "1-broker-0") }},
 		{

@@ -18,9 +18,10 @@ func lostRules() []entry {
 		{Rule{
 			ID: "lost-volume-is-there", Severity: Error, Refuses: true, Final: true, Without: DataLost,
 			Title: "a volume that is named as lost is there",
-			What:  "Every claim that --lost names against the claims and volumes that are there.",
-			Why: "A node that is held back, and then started empty, while its data is there, loses that data; and a claim " +
-				"that is there cannot be held back.",
+			What: "Every claim that --lost names against the claims and volumes that are there. One that waits for a volume, " +
+				"whose volume is no more, or whose volume was read and holds nothing at all, is let go of, and passes.",
+			Why: "A node that is held back, and then started empty, while its data is there, loses that data. Of a volume " +
+				"that was not read, or holds anything, it is not certain that nothing is lost with it.",
 			Source: "safety contract, line 2",
 			Remedy: "leave it out of --lost; a volume that no claim holds is given up with --exclude pv/NAME beside it",
 		}, judgeLostThere},
@@ -64,7 +65,7 @@ func judgeLostThere(s *scene) []found {
 		f := found{subject: v.Name, evidence: []string{v.Name + ": " + thereText(v)}}
 		f.message = "is named as lost, and is there: it is not lost"
 		if v.Claim != nil && v.excluded {
-			f.message = "is named as lost, but its claim is there, which cannot be held back"
+			f.message = "is named as lost, but its claim is there, and was not proven to hold nothing"
 		}
 		for _, d := range v.own {
 			f.evidence = append(f.evidence, contentsOf(v.Volume, d)...)
@@ -83,6 +84,9 @@ func thereText(v *vol) string {
 	}
 	if v.Reason != "" {
 		text += ": " + v.Reason
+	}
+	if v.Contents != nil && len(v.Contents.Other) > 0 {
+		text += ", with " + strings.Join(v.Contents.Other, ", ")
 	}
 	return text
 }

@@ -19,13 +19,15 @@ type Rebinding struct {
 	Nodes map[string][]int32
 }
 
-// LetGo is a claim that goes, and the volume it lets go of; one that waits for a volume has none.
+// LetGo is a claim that goes, and the volume it lets go of; one that waits for any volume names none.
 type LetGo struct {
 	Claim    string `json:"claim"`
 	ClaimUID string `json:"claimUid"`
 	Volume   string `json:"volume,omitempty"`
 	// Displaced tells that the volume has no place: no claim will hold it.
 	Displaced bool `json:"displaced,omitempty"`
+	// Gone tells that there is no such volume any more.
+	Gone bool `json:"gone,omitempty"`
 }
 
 // Rebind tells which claims of a cluster hold the wrong volume, by what is on the volumes: those of the wanted cluster

@@ -229,7 +229,7 @@ func (r *run) reviewAccess(ctx context.Context) error {
 			})...)
 		}
 	}
-	if r.RebindClaims {
+	if r.RebindClaims || len(r.Lost) > 0 && r.lostIsThere() {
 		needed = append(needed, RebindAccess(r.Namespace, r.before.Cluster.Version())...)
 	}
 	if len(r.Lost) > 0 && !r.before.Planned { // making the cluster needs the same

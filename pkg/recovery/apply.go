@@ -22,16 +22,17 @@ type action struct {
 
 // actions are the plan's steps that follow the confirmation, in their order. Each may be run again after a run that
 // died in it: what is there already is not written again. Claims are made before the pause, as the operator does not
-// know of them; those that are bound to other volumes are let go and made again only when the pause is proven and no
-// pod is left.
+// know of them; those that are bound to other volumes, or in the places of lost nodes, are let go only when the pause
+// is proven and no pod is left.
 func (r *run) actions() []action {
 	before, after := []action{
 		{StepHoldOperator, r.stepHold}, {StepClaims, r.stepClaims}, {StepResources, r.awayFor(r.stepResources)},
 		{StepScaleBack, r.stepScaleBack},
 	}, []action(nil)
 	if r.plan.step(StepLetGo) != nil {
-		before, after = nil, []action{
-			{StepStopPods, r.stepStopPods}, {StepLetGo, r.stepLetGo}, {StepClaims, r.stepRebind},
+		after = []action{{StepStopPods, r.stepStopPods}, {StepLetGo, r.stepLetGo}}
+		if r.RebindClaims {
+			before, after = nil, append(after, action{StepClaims, r.stepRebind})
 		}
 	}
 	all := slices.Concat([]action{{StepLock, r.stepLock}}, before, []action{

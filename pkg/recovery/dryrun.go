@@ -66,7 +66,7 @@ func (r *run) dryRun(ctx context.Context) error {
 			errs = append(errs, fmt.Errorf("server dry run, let claim %q go: %w", l.Claim, err))
 		}
 	}
-	for _, c := range r.lost {
+	for _, c := range r.lostToMake() {
 		if _, err := r.Kube.Create(ctx, kube.Claims(), r.lostClaim(c, true), true); err != nil {
 			errs = append(errs, fmt.Errorf("server dry run, hold pvc/%s back: %w", c, err))
 		}
@@ -103,7 +103,7 @@ func (r *run) dryRunCreates(ctx context.Context) error {
 		}
 		try(kube.Claims(), object)
 	}
-	for _, c := range r.lost {
+	for _, c := range r.lostToMake() {
 		try(kube.Claims(), r.lostClaim(c, true))
 	}
 	for _, c := range r.resources() {

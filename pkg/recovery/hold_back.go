@@ -142,6 +142,24 @@ func (r *run) lostClaim(c strimzi.ClaimName, held bool) *unstructured.Unstructur
 	return u
 }
 
+// lostToMake are the claims of lost nodes whose names nothing has now: what cannot be tried of the others is whether
+// they can be made.
+func (r *run) lostToMake() []strimzi.ClaimName {
+	return slices.DeleteFunc(slices.Clone(r.lost), func(c strimzi.ClaimName) bool {
+		return slices.Contains(r.letGoClaims(), c.String())
+	})
+}
+
+// lostIsThere tells whether a claim is there that is named as lost, to be let go of where it holds nothing.
+func (r *run) lostIsThere() bool {
+	lost, err := r.before.Cluster.LostClaims(r.Lost)
+	return err == nil && slices.ContainsFunc(r.before.Volumes, func(v volume.Volume) bool {
+		return v.Claim != nil && slices.ContainsFunc(lost, func(c strimzi.ClaimName) bool {
+			return c.String() == v.Claim.Name
+		})
+	})
+}
+
 // stepHoldBack makes the claims of lost nodes so that they have no volume: nobody else makes them meanwhile. One that
 // an earlier operation holds back is taken as it is.
 func (r *run) stepHoldBack(ctx context.Context) (string, error) {

@@ -76,6 +76,8 @@ type rebindPlan struct {
 	displaced []Displaced
 	// pools are those whose status names other nodes than their volumes are of.
 	pools []string
+	// lost tells that the claims are of nodes that are held back: no other volume takes the place.
+	lost bool
 	// made tells that an earlier run of the operation has done all of it.
 	made bool
 }
@@ -94,19 +96,25 @@ func (p *rebindPlan) nodeIDs() []string {
 	return p.pools
 }
 
-// rebinds tells that the operation binds claims to other volumes.
-func (r *Recorded) rebinds() bool {
+// letsGo tells that the operation lets claims go that others made.
+func (r *Recorded) letsGo() bool {
 	return r != nil && r.Decision != nil && r.Decision.Plan != nil && r.Decision.Plan.step(StepLetGo) != nil
 }
 
-// planRebind puts what is bound to other volumes into the plan. Pods that are stopped for it need no restart later.
+// planRebind puts what is bound to other volumes into the plan, and what is in the places of lost nodes. Pods that are
+// stopped for it need no restart later.
 func (r *run) planRebind(in *planInput) {
-	todo := r.missingClaims()
-	again := r.recorded.rebinds()
-	if !r.RebindClaims || !again && len(r.before.LetGo) == 0 && len(todo) == 0 {
+	var todo []placement.Placement
+	if r.RebindClaims {
+		todo = r.missingClaims() // elsewhere they are made before the pause
+	}
+	again := r.recorded.letsGo()
+	if !again && len(r.before.LetGo) == 0 && len(todo) == 0 {
 		return
 	}
-	p := &rebindPlan{letGo: r.before.LetGo, claims: todo, displaced: displacedOf(r.before.Displaced)}
+	p := &rebindPlan{
+		letGo: r.before.LetGo, claims: todo, displaced: displacedOf(r.before.Displaced), lost: !r.RebindClaims,
+	}
 	p.made = len(p.letGo) == 0 && len(todo) == 0
 	if again { // what is displaced already is not looked at again
 		p.displaced = r.recorded.Decision.Plan.Displaced
@@ -116,7 +124,7 @@ func (r *run) planRebind(in *planInput) {
 	}
 	for i := range r.before.Cluster.Pools {
 		pool := &r.before.Cluster.Pools[i]
-		if !slices.Equal(r.nodeIDsBefore[pool.Name], pool.Status.NodeIDs) {
+		if !p.lost && !slices.Equal(r.nodeIDsBefore[pool.Name], pool.Status.NodeIDs) {
 			p.pools = append(p.pools, fmt.Sprintf("kafkanodepool/%s: nodeIds %s (was %s)", pool.Name,
 				strimzi.FormatNodeIDs(pool.Status.NodeIDs), strimzi.FormatNodeIDs(r.nodeIDsBefore[pool.Name])))
 		}
@@ -154,17 +162,22 @@ func rebindSteps(in planInput) []Step {
 		Undo:  "none needed: the operator makes them again when reconciliation is un-paused",
 		Risk:  "the cluster that runs now is stopped, and does not come back unless this is undone",
 	}
+	if p.lost {
+		stop.Risk = "what runs now is stopped, until reconciliation is un-paused"
+	}
 	for _, set := range p.podSets {
 		stop.Does = append(stop.Does, fmt.Sprintf("delete strimzipodset/%s, which stops %s", set.name, podNames(set.pods)))
 	}
-	letGo := letGoStep(in)
-	claims := claimsStep(p.claims)
-	if p.made {
-		for _, s := range []*Step{&stop, &letGo, &claims} {
-			s.State, s.Note = StepSkipped, "done by an earlier run"
+	steps := []Step{stop, letGoStep(in)}
+	if !p.lost {
+		steps = append(steps, claimsStep(p.claims))
+	}
+	for i := range steps {
+		if p.made {
+			steps[i].State, steps[i].Note = StepSkipped, "done by an earlier run"
 		}
 	}
-	return []Step{stop, letGo, claims}
+	return steps
 }
 
 func letGoStep(in planInput) Step {
@@ -178,17 +191,13 @@ func letGoStep(in planInput) Step {
 		Check: "the claims are gone; their volumes are there, Retain, and hold what they held",
 		Undo:  "make the claims again as they were, and tie their volumes to them; they have other UIDs then",
 	}
-	for _, l := range p.letGo {
-		if l.Displaced {
-			s.Does = append(s.Does, fmt.Sprintf("annotate pv/%s as displaced by this operation", l.Volume))
-		}
-		if l.Volume == "" {
-			s.Does = append(s.Does, fmt.Sprintf("delete pvc/%s, which waits for a volume", l.Claim))
-			continue
-		}
-		s.Does = append(s.Does, fmt.Sprintf("delete pvc/%s, which holds pv/%s; the volume stays", l.Claim, l.Volume))
+	if p.lost {
+		s.Title = fmt.Sprintf("let %d claims go that are in the places of lost nodes, and hold nothing", len(p.letGo))
 	}
-	if n := len(p.displaced); n > 0 {
+	for _, l := range p.letGo {
+		s.Does = append(s.Does, letGoText(l)...)
+	}
+	if n := len(p.displaced); n > 0 && !p.lost {
 		var held []finding.Held
 		for _, d := range p.displaced {
 			held = append(held, d.Held...)
@@ -196,6 +205,20 @@ func letGoStep(in planInput) Step {
 		s.Risk = fmt.Sprintf("what was written to %d volumes stays on them, and is in no cluster: %s", n, acceptedText(held))
 	}
 	return s
+}
+
+func letGoText(l placement.LetGo) []string {
+	switch {
+	case l.Volume == "":
+		return []string{fmt.Sprintf("delete pvc/%s, which waits for a volume", l.Claim)}
+	case l.Gone:
+		return []string{fmt.Sprintf("delete pvc/%s, whose volume pv/%s is no more", l.Claim, l.Volume)}
+	}
+	does := fmt.Sprintf("delete pvc/%s, which holds pv/%s; the volume stays", l.Claim, l.Volume)
+	if !l.Displaced {
+		return []string{does}
+	}
+	return []string{fmt.Sprintf("annotate pv/%s as displaced by this operation", l.Volume), does}
 }
 
 // wantedNodeIDs are the node IDs that a pool is given: those of its volumes, where it has been made again; those it was
@@ -224,11 +247,13 @@ func (r *run) held(taken bool) []string {
 	for i := range r.before.Displaced {
 		add(r.before.Displaced[i].PV.Name)
 	}
-	if !taken || !r.RebindClaims {
+	if !taken {
 		return out
 	}
 	for i := range r.before.Others {
-		add(r.before.Others[i].Name)
+		if r.RebindClaims {
+			add(r.before.Others[i].Name)
+		}
 	}
 	if r.plan != nil {
 		for _, d := range r.plan.Displaced {

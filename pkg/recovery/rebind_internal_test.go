@@ -66,7 +66,7 @@ func TestThePlanSaysWhichClaimsGoAndWhatIsOnTheirVolumes(t *testing.T) {
 	if slices.Contains(does, "annotate pv/moves as displaced by this operation") {
 		t.Error("a volume that gets another claim is not displaced")
 	}
-	ordered := rebindActions(t, plan)
+	ordered := actionsOf(t, Request{RebindClaims: true}, plan)
 	if diff := cmp.Diff(ordered, slices.DeleteFunc(slices.Clone(want), func(id StepID) bool {
 		return id == StepRetain || id == StepRead || id == StepRestartPods // done before it is confirmed, or on the way
 	})); diff != "" {
@@ -94,9 +94,10 @@ func TestReplicasOfAPartitionCountOnce(t *testing.T) {
 	}
 }
 
-func rebindActions(t *testing.T, plan Plan) (ids []StepID) {
+// actionsOf are the steps that are run after the confirmation, in their order.
+func actionsOf(t *testing.T, req Request, plan Plan) (ids []StepID) {
 	t.Helper()
-	r := &run{plan: &plan}
+	r := &run{Request: req, plan: &plan}
 	for _, a := range r.actions() {
 		ids = append(ids, a.id)
 	}

@@ -147,7 +147,7 @@ func (r *run) stepLetGo(ctx context.Context) (string, error) {
 		return "", err
 	}
 	note := fmt.Sprintf("%d claims are gone, their volumes are kept", len(r.before.LetGo))
-	if n := len(r.plan.Displaced); n > 0 {
+	if n := len(r.plan.Displaced); n > 0 && r.RebindClaims {
 		var held []finding.Held
 		for _, d := range r.plan.Displaced {
 			held = append(held, d.Held...)
@@ -170,7 +170,7 @@ func (r *run) judgeStopped(ctx context.Context) error {
 	}
 	was, now := basisOf(r.place.ServerID, r.operation, r.before), basisOf(r.place.ServerID, r.operation, seen)
 	differences := was.Differences(now)
-	if was, is := places(r.before.Placements), places(seen.Placements); !maps.Equal(was, is) {
+	if was, is := places(r.before.Placements), places(seen.Placements); r.RebindClaims && !maps.Equal(was, is) {
 		differences = append(differences, fmt.Sprintf("the volumes would go to %v, and were to go to %v", is, was))
 	}
 	if !slices.Equal(r.before.LetGo, seen.LetGo) {
@@ -227,7 +227,7 @@ func (r *run) letGo(ctx context.Context, l placement.LetGo) error {
 	case string(u.GetUID()) != l.ClaimUID:
 		return &ForeignWriteError{Object: refOf(u), What: "it was replaced by another one"}
 	}
-	if err := r.mayLose(ctx, u, l.Volume); err != nil {
+	if err := r.mayLose(ctx, u, l); err != nil {
 		return err
 	}
 	users, err := r.claimUsers(ctx, []string{l.Claim})
@@ -242,24 +242,29 @@ func (r *run) letGo(ctx context.Context, l placement.LetGo) error {
 			return fmt.Errorf("let claim %q go: %w", l.Claim, err)
 		}
 	}
-	if err := binding.WaitGone(ctx, r.Kube, claimOf(u)); err != nil || l.Volume == "" {
+	if err := binding.WaitGone(ctx, r.Kube, claimOf(u)); err != nil || l.Volume == "" || l.Gone {
 		return err
 	}
 	return r.waitReleased(ctx, l.Volume)
 }
 
 // mayLose looks right before a claim is deleted that it holds the volume that was judged, and that this one stays; one
-// that waited for a volume must have none by now.
-func (r *run) mayLose(ctx context.Context, claim *unstructured.Unstructured, name string) error {
-	if now := volume.ParseClaim(claim.Object); now.Volume != name {
+// that waited for a volume must have none by now, and a volume that was no more must not have come back.
+func (r *run) mayLose(ctx context.Context, claim *unstructured.Unstructured, l placement.LetGo) error {
+	if now := volume.ParseClaim(claim.Object); now.Volume != l.Volume {
 		return &ForeignWriteError{Object: refOf(claim), What: fmt.Sprintf("it became bound to pv %q", now.Volume)}
 	}
-	if name == "" {
+	if l.Volume == "" {
 		return nil
 	}
-	pv, err := r.Kube.Get(ctx, kube.Volumes(), "", name)
-	if err != nil {
+	pv, err := r.Kube.Get(ctx, kube.Volumes(), "", l.Volume)
+	switch {
+	case l.Gone && kube.IsNotFound(err):
+		return nil
+	case err != nil:
 		return fmt.Errorf("let claim %q go: %w", claim.GetName(), err)
+	case l.Gone:
+		return &ForeignWriteError{Object: refOf(pv), What: "it is there again"}
 	}
 	if err := stays(pv); err != nil {
 		return err
@@ -303,6 +308,10 @@ func (r *run) afterRebind() []string {
 	var names []string
 	for _, d := range r.plan.Displaced {
 		names = append(names, "pv/"+d.Volume)
+	}
+	if !r.RebindClaims {
+		return []string{fmt.Sprintf("the empty volumes in the places of the lost nodes are kept, Retain, and are left alone "+
+			"by every restore: %s; delete them yourself when nobody wants them", strings.Join(names, " "))}
 	}
 	return []string{fmt.Sprintf("the volumes of the cluster that was made meanwhile are kept, Retain, with what was "+
 		"written to them, and are left alone by every restore: %s; delete them yourself when nobody wants that",

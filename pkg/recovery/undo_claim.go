@@ -48,9 +48,18 @@ func keptClaim(u *unstructured.Unstructured) map[string]any {
 	return object.Clone(map[string]any{"metadata": meta, "spec": spec})
 }
 
+// keptAs is keptClaim with the phase of a claim that was not bound: it had no volume, whatever volume it names.
+func keptAs(claim *unstructured.Unstructured) map[string]any {
+	kept := keptClaim(claim)
+	if phase := object.String(claim.Object, "status", "phase"); phase != volume.PhaseBound {
+		kept["status"] = map[string]any{"phase": phase}
+	}
+	return kept
+}
+
 // removeKept deletes exactly this claim, with what it was in the journal, so that it can be made again.
 func (w *writer) removeKept(ctx context.Context, step StepID, claim *unstructured.Unstructured) error {
-	change := Change{Object: refOf(claim), Verb: VerbDelete, Before: keptClaim(claim)}
+	change := Change{Object: refOf(claim), Verb: VerbDelete, Before: keptAs(claim)}
 	return w.do(ctx, step, change, func() error {
 		err := w.kube.Delete(ctx, kube.Claims(), claim.GetNamespace(), claim.GetName(), kube.DeleteOptions{
 			UID: claim.GetUID(), ResourceVersion: claim.GetResourceVersion(),
@@ -130,7 +139,11 @@ func (r *run) undoLetGo(ctx context.Context, g *group) error {
 		g.state, g.note = UndoLeft, "another claim has its name: "+whoWrote(u, []string{"metadata", "labels"})
 		return nil
 	}
-	if pv != "" {
+	none, err := r.hadNone(ctx, g, pv)
+	if err != nil {
+		return err
+	}
+	if !none {
 		return r.makeAgain(ctx, g, u, pv)
 	}
 	g.state, g.note = UndoDone, "made again"
@@ -140,6 +153,22 @@ func (r *run) undoLetGo(ctx context.Context, g *group) error {
 		return err
 	}
 	return nil
+}
+
+// hadNone tells whether a claim that was let go had no volume, whatever volume it asked for, and has none to be bound
+// to now.
+func (r *run) hadNone(ctx context.Context, g *group, pv string) (bool, error) {
+	if pv == "" {
+		return true, nil
+	}
+	if phase := object.String(g.deleted, "status", "phase"); phase == "" || phase == volume.PhaseBound {
+		return false, nil
+	}
+	_, err := r.Kube.Get(ctx, kube.Volumes(), "", pv)
+	if kube.IsNotFound(err) {
+		return true, nil
+	}
+	return false, err
 }
 
 func claimOf(u *unstructured.Unstructured) binding.Claim {

@@ -53,8 +53,10 @@ func readCluster(ctx context.Context, r claimReader) (err error) {
 func (r *claimReader) readAndPlace(ctx context.Context) error {
 	rebind := r.opts.Rebind && r.opts.Released && r.cluster.Kafka != nil && !r.cluster.Planned
 	measured := heldReader{held: map[string]Held{}}
-	if rebind {
+	if rebind || len(r.opts.Lost) > 0 {
 		r.cluster.Others = r.cluster.wantedOthers()
+	}
+	if rebind {
 		r.opts.Visit = measured.visiting(r.opts.Visit)
 	}
 	if err := r.read(ctx); err != nil {
@@ -70,6 +72,8 @@ func (r *claimReader) readAndPlace(ctx context.Context) error {
 		return r.cluster.Rebind(r.opts.ClusterID, r.opts.Excluded, measured.held)
 	case r.cluster.Planned && r.opts.Released:
 		return r.cluster.Arrange(r.opts.Excluded, r.opts.Lost)
+	case r.opts.Via != Objects && r.opts.Via != Exec: // a volume that a pod has just begun to write on is no empty one
+		r.cluster.Vacate(r.opts.Lost)
 	}
 	return nil
 }

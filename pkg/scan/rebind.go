@@ -55,21 +55,35 @@ func (c *Cluster) Rebind(wanted string, excluded map[string]bool, held map[strin
 	return nil
 }
 
+// Vacate judges the cluster as it will be once the claims are gone that are in the places of nodes that are lost for
+// good, and hold nothing. A claim of which that is not certain stays, and the rules refuse it.
+func (c *Cluster) Vacate(lost []string) {
+	if c.Kafka == nil || len(lost) == 0 {
+		return
+	}
+	claims, err := c.Kafka.LostClaims(lost)
+	if err != nil {
+		return // what is no claim of the cluster is no finding: restore says so
+	}
+	c.LetGo = placement.Vacate(claims, c.Volumes, c.VolumesForbidden)
+	c.Volumes = slices.DeleteFunc(slices.Clone(c.Volumes), func(v volume.Volume) bool { return c.displace(&v, nil) })
+}
+
 func (c *Cluster) placed(pv string) bool {
 	return slices.ContainsFunc(c.Placements, func(p placement.Placement) bool { return p.Volume == pv })
 }
 
 // displace takes a volume that will lose its claim to another one out of the cluster as it will be, or a claim that
-// goes and waits for a volume still.
+// goes and has none.
 func (c *Cluster) displace(v *volume.Volume, held map[string]Held) bool {
 	if v.Claim == nil {
 		return false
 	}
 	i := slices.IndexFunc(c.LetGo, func(l placement.LetGo) bool { return l.Claim == v.Claim.Name })
 	switch {
-	case i < 0 || c.LetGo[i].Volume != "" && !c.LetGo[i].Displaced:
+	case i < 0 || c.LetGo[i].Volume != "" && !c.LetGo[i].Displaced && !c.LetGo[i].Gone:
 		return false
-	case c.LetGo[i].Volume == "":
+	case !c.LetGo[i].Displaced:
 		return true
 	}
 	h := held[v.Name]

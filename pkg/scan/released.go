@@ -134,6 +134,8 @@ func (c *Cluster) Arrange(excluded map[string]bool, lost []string) error {
 		}
 	}
 	c.Kafka.KeepLost(lost, volume.KnownNodes(all))
+	c.Vacate(lost)
+	all = slices.Concat(c.Volumes, c.Released)
 	result, err := placement.Of(c.Kafka, all, excluded)
 	if err != nil {
 		return err

@@ -393,11 +393,19 @@ func (g *ground) look(ctx context.Context, req recovery.LookRequest) (*recovery.
 			}
 		}
 	}
+	vacate(seen, req.Lost)
 	seen.Findings = finding.Judge(finding.Input{
 		Volumes: seen.Volumes, Others: seen.Others, Cluster: seen.Cluster, Excluded: req.Excluded,
-		VolumesForbidden: seen.VolumesForbidden, Lost: req.Lost,
+		VolumesForbidden: seen.VolumesForbidden, Lost: req.Lost, Displaced: seen.Displaced,
 	})
 	return seen, nil
+}
+
+// vacate judges without the claims of lost nodes that hold nothing, as a look does.
+func vacate(seen *recovery.Observation, lost []string) {
+	c := scan.Cluster{Kafka: seen.Cluster, Volumes: seen.Volumes, VolumesForbidden: seen.VolumesForbidden}
+	c.Vacate(lost)
+	seen.Volumes, seen.LetGo, seen.Displaced = c.Volumes, c.LetGo, c.Displaced
 }
 
 // Begin implements recovery.Reporter.

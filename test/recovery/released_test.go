@@ -43,11 +43,11 @@ func (g *ground) lookPlanned(
 	}
 	seen := &recovery.Observation{
 		Cluster: c.Kafka, Volumes: c.Volumes, Others: c.Others, VolumesForbidden: c.VolumesForbidden, Planned: c.Planned,
-		Placements: c.Placements,
+		Placements: c.Placements, LetGo: c.LetGo, Displaced: c.Displaced,
 	}
 	seen.Findings = finding.Judge(finding.Input{
 		Volumes: seen.Volumes, Others: seen.Others, Cluster: seen.Cluster, Excluded: req.Excluded,
-		ClusterID: req.ClusterID, Lost: req.Lost,
+		ClusterID: req.ClusterID, Lost: req.Lost, Displaced: seen.Displaced,
 	})
 	return seen, nil
 }

@@ -62,6 +62,10 @@ func readBut(
 	}
 	for i := range claimed {
 		v := &claimed[i]
+		if v.Claim != nil && v.Claim.Phase != "" && v.Claim.Phase != volume.PhaseBound { // no pod can have it
+			v.State, v.Reason = volume.Unread, "the claim is "+v.Claim.Phase
+			continue
+		}
 		v.Via = "pod"
 		on := found[dirOf(disks, v)]
 		if on == nil { // an empty folder is no volume to a scan of folders

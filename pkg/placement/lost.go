@@ -1,0 +1,43 @@
+package placement
+
+import (
+	"slices"
+
+	"github.com/kafkarecover/kafkarecover/pkg/strimzi"
+	"github.com/kafkarecover/kafkarecover/pkg/volume"
+)
+
+// Vacate tells which claims that are there again in the places of lost nodes are in the way, and hold nothing: one
+// that waits for a volume; one whose volume is no more; one whose volume was read and holds nothing at all. The last
+// loses its volume, which stays. A claim of which none of these is certain keeps its volume, and is left to the rules:
+// it is not lost. Where unlisted, the PersistentVolumes could not be listed, and none is known to be no more.
+func Vacate(lost []strimzi.ClaimName, volumes []volume.Volume, unlisted bool) []LetGo {
+	var out []LetGo
+	for i := range volumes {
+		v := &volumes[i]
+		if v.Claim == nil || v.Claim.Terminating ||
+			!slices.ContainsFunc(lost, func(c strimzi.ClaimName) bool { return c.String() == v.Claim.Name }) {
+			continue
+		}
+		l := LetGo{Claim: v.Claim.Name, ClaimUID: v.Claim.UID, Volume: v.Claim.Volume}
+		switch {
+		case v.Claim.Volume == "" && v.Claim.Phase == volume.PhasePending:
+		case v.Claim.Volume != "" && v.PV == nil && !unlisted && v.Claim.Phase != volume.PhaseBound:
+			l.Gone = true
+		case v.BoundBothWays() && !v.PV.Terminating && Empty(v):
+			l.Displaced = true
+		default:
+			continue
+		}
+		out = append(out, l)
+	}
+	return out
+}
+
+// Empty tells whether a volume was proven to hold nothing: all of it was read, and there is no more on it than what
+// every new file system of some kinds has (ext4). A name that is not known may be what somebody has kept of a log
+// directory.
+func Empty(v *volume.Volume) bool {
+	return v.Known() && len(v.Contents.Dirs) == 0 && len(v.Contents.Problems) == 0 &&
+		!slices.ContainsFunc(v.Contents.Other, func(name string) bool { return name != "lost+found" })
+}
