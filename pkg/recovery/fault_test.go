@@ -12,7 +12,7 @@ import (
 )
 
 // requests is about as many as a restore on the stand-in makes; a fault of a later one is never met.
-const requests = 230
+const requests = 165
 
 // One request of a restore is answered with a fault. The run ends right, or it stops with the reason, and another run
 // goes on to the same end.
