@@ -132,7 +132,8 @@ func (s *story) lost() {
 	s.crashLooping()
 }
 
-// recovered requires that the cluster is the one it was: same ID, topics, messages and offsets, the same volume under
+// recovered requires that the cluster is the one it was: same ID, topics, messages and offsets, a user who logs in with
+// the password of before, the same volume under
 // every node, and no claim that was not there.
 func (s *story) recovered() {
 	s.Helper()

@@ -14,6 +14,8 @@ import (
 type listener struct {
 	name string
 	port int64
+	// scram tells that clients log in with SCRAM-SHA-512.
+	scram bool
 }
 
 func readListeners(kafka *unstructured.Unstructured) ([]listener, error) {
@@ -30,6 +32,10 @@ func readListeners(kafka *unstructured.Unstructured) ([]listener, error) {
 		if spec["type"] != "internal" || spec["tls"] == true {
 			return nil, failf("InvalidResourceException",
 				"this double plays internal listeners without TLS only, not %q", l.name)
+		}
+		how, _, _ := unstructured.NestedString(spec, "authentication", "type")
+		if l.scram = how == "scram-sha-512"; how != "" && !l.scram {
+			return nil, failf("InvalidResourceException", "this double plays no authentication %q", how)
 		}
 		found = append(found, l)
 	}
@@ -53,6 +59,26 @@ func (l listener) portName() string {
 
 // identifier is the name the listener has in the configuration, for example PLAIN-9092.
 func (l listener) identifier() string { return fmt.Sprintf("%s-%d", strings.ToUpper(l.name), l.port) }
+
+// protocol is the security protocol.
+func (l listener) protocol() string {
+	if l.scram {
+		return "SASL_PLAINTEXT"
+	}
+	return "PLAINTEXT"
+}
+
+// authentication are the lines that say how clients log in (KafkaBrokerConfigurationBuilder.configureAuthentication).
+func (l listener) authentication() []string {
+	if !l.scram {
+		return nil
+	}
+	name := "listener.name." + strings.ToLower(l.identifier())
+	return []string{
+		name + ".scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required ;",
+		name + ".sasl.enabled.mechanisms=SCRAM-SHA-512", "",
+	}
+}
 
 func (l listener) status(key Key) map[string]any {
 	host := fmt.Sprintf("%s-kafka-bootstrap.%s.svc", key.Name, key.Namespace)
@@ -79,7 +105,7 @@ func (w *configWriter) section(title string, lines ...string) {
 }
 
 // serverConfig is the key server.config. It differs from the real operator's in one thing: nothing is encrypted, so
-// there are no key stores, no providers of secrets, and every listener's protocol is PLAINTEXT.
+// there are no key stores, no providers of secrets, and every listener's protocol is PLAINTEXT or SASL_PLAINTEXT.
 func (r *reconciliation) serverConfig(n node) string {
 	w := &configWriter{}
 	w.WriteString("##############################\n##############################\n" +
@@ -98,7 +124,7 @@ func (r *reconciliation) serverConfig(n node) string {
 	w.section("Kafka message logs configuration", "log.dirs="+strings.Join(logDirs, ","))
 	if n.pool.hasRole("broker") {
 		for _, l := range r.listeners {
-			w.section("Listener configuration: " + l.identifier())
+			w.section("Listener configuration: "+l.identifier(), l.authentication()...)
 		}
 	}
 	w.section("Common listener configuration", r.listenerConfig(n)...)
@@ -148,7 +174,7 @@ func (r *reconciliation) listenerConfig(n node) []string {
 		protocols = append(protocols, replication+":PLAINTEXT")
 		for _, l := range r.listeners {
 			add(l.identifier(), l.port)
-			protocols = append(protocols, l.identifier()+":PLAINTEXT")
+			protocols = append(protocols, l.identifier()+":"+l.protocol())
 		}
 		between = []string{"inter.broker.listener.name=" + replication}
 	}

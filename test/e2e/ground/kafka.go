@@ -56,6 +56,7 @@ spec:
     metadataVersion: %s
     listeners:
       - {name: plain, port: 9092, type: internal, tls: false}
+      - {name: scram, port: 9094, type: internal, tls: false, authentication: {type: scram-sha-512}}
     config:
       default.replication.factor: %d
       min.insync.replicas: %d

@@ -3,6 +3,7 @@ package ground
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -19,12 +20,16 @@ type Content struct {
 	Messages []string
 	// Offsets committed by the group of Produce, by topic-partition.
 	Offsets map[string]string
+	// LoggedIn is the user of Produce, who has logged in with the password of before.
+	LoggedIn string
 }
 
-// The topic and the consumer group that Produce writes.
+// The topic, the consumer group and the user that Produce makes.
 const (
-	Topic = "orders"
-	Group = "billing"
+	Topic    = "orders"
+	Group    = "billing"
+	User     = "clerk"
+	password = "the-day-before"
 )
 
 const bin = "/opt/kafka/bin/"
@@ -85,6 +90,44 @@ func (k *Kafka) Produce(ctx context.Context, messages int) error {
 	if err != nil {
 		return fmt.Errorf("read messages as group %q: %w", Group, err)
 	}
+	return k.makeUser(ctx)
+}
+
+// makeUser makes a user of SCRAM, whose credentials are in the metadata log and nowhere else, and sees that they are
+// asked for.
+func (k *Kafka) makeUser(ctx context.Context) error {
+	if k.Set != "" {
+		return nil
+	}
+	_, err := k.kafkaProgram(ctx, "", "kafka-configs.sh", "--bootstrap-server", k.bootstrap(), "--alter",
+		"--entity-type", "users", "--entity-name", User, "--add-config", "SCRAM-SHA-512=[password="+password+"]")
+	if err != nil {
+		return fmt.Errorf("make user %q: %w", User, err)
+	}
+	err = k.logIn(ctx, "another")
+	if err == nil {
+		return errors.New("log in with a wrong password: nobody asked for it")
+	}
+	if !strings.Contains(err.Error(), "SaslAuthenticationException") {
+		return err
+	}
+	return k.logIn(ctx, password)
+}
+
+// logIn lists topics as the user.
+func (k *Kafka) logIn(ctx context.Context, password string) error {
+	pod, err := k.client(ctx)
+	if err != nil {
+		return err
+	}
+	settings := fmt.Sprintf("security.protocol=SASL_PLAINTEXT\nsasl.mechanism=SCRAM-SHA-512\nsasl.jaas.config="+
+		"org.apache.kafka.common.security.scram.ScramLoginModule required username=%q password=%q;\n", User, password)
+	// The pipe of an exec's stdin is root's, and cannot be opened by its name.
+	_, err = k.Exec(ctx, pod, strings.NewReader(settings), "bash", "-c", bin+"kafka-topics.sh --bootstrap-server "+
+		k.Name+"-kafka-bootstrap:9094 --command-config <(cat) --list")
+	if err != nil {
+		return fmt.Errorf("log in as %q: %w", User, err)
+	}
 	return nil
 }
 
@@ -127,6 +170,12 @@ func (k *Kafka) Read(ctx context.Context, messages int) (Content, error) {
 		if fields := strings.Fields(line); len(fields) > 3 && fields[0] == Group {
 			content.Offsets[fields[1]+"-"+fields[2]] = fields[3]
 		}
+	}
+	if k.Set == "" {
+		if err := k.logIn(ctx, password); err != nil {
+			return content, err
+		}
+		content.LoggedIn = User
 	}
 	return content, nil
 }
