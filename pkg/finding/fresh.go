@@ -64,7 +64,8 @@ func freshUnused(s *scene, v *vol, d *logdir.LogDir) found {
 		evidence: []string{meant(v.Volume, d) + ", holds nothing"},
 	}
 	if !v.isFolder() {
-		f.remedy = setAsideOption(v, d) + " renames it, so that nothing will ever take it for this cluster's"
+		f.remedy = setAsideOption(v, d) + " renames it, so that nothing will ever take it for this cluster's; where the " +
+			"volume gets this claim by --rebind-claims, accept it: nothing uses it there"
 	}
 	for _, own := range v.own {
 		f.evidence = append(f.evidence, contentsOf(v.Volume, own)...)

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/kafkarecover/kafkarecover/pkg/finding"
+	"github.com/kafkarecover/kafkarecover/pkg/kraft/logdir"
 	"github.com/kafkarecover/kafkarecover/pkg/strimzi"
 	"github.com/kafkarecover/kafkarecover/pkg/volume"
 )
@@ -38,7 +39,7 @@ type LetGo struct {
 func Rebind(
 	cluster *strimzi.Cluster, volumes []volume.Volume, wanted string, excluded map[string]bool,
 ) (Rebinding, error) {
-	own := ofCluster(volumes, wanted, excluded)
+	wanted, own := ofCluster(volumes, wanted, excluded)
 	nodes := assign(cluster, own)
 	slots, err := cluster.ExpectedClaims()
 	if err != nil {
@@ -46,7 +47,7 @@ func Rebind(
 	}
 	p := newPlacer(cluster, slots)
 	for _, v := range own {
-		p.addByContent(v)
+		p.addByContent(v, wanted)
 	}
 	out := Rebinding{Result: p.settle(), Nodes: nodes}
 	at := map[string]string{} // volume → claim
@@ -77,8 +78,11 @@ func Rebind(
 }
 
 // ofCluster are the volumes that are of the wanted cluster ID. One that no claim holds and that says none at all counts
-// as well: it may have held nothing, and the claim it had tells its place.
-func ofCluster(volumes []volume.Volume, wanted string, excluded map[string]bool) []*volume.Volume {
+// as well: it may have held nothing, and the claim it had tells its place. The ID is that of the volumes where none is
+// wanted.
+func ofCluster(
+	volumes []volume.Volume, wanted string, excluded map[string]bool,
+) (id string, own []*volume.Volume) {
 	if wanted == "" {
 		var free, all []volume.Volume
 		for i := range volumes {
@@ -94,21 +98,20 @@ func ofCluster(volumes []volume.Volume, wanted string, excluded map[string]bool)
 			id, _, ok = finding.AgreedClusterID(all)
 		}
 		if !ok {
-			return nil
+			return "", nil
 		}
 		wanted = id
 	}
-	var out []*volume.Volume
 	for i := range volumes {
 		v := &volumes[i]
 		if v.PV == nil || excluded[v.Name] || v.Claim != nil && !v.BoundBothWays() {
 			continue
 		}
 		if ids := clusterIDs(v); slices.Contains(ids, wanted) || v.Claim == nil && len(ids) == 0 {
-			out = append(out, v)
+			own = append(own, v)
 		}
 	}
-	return out
+	return wanted, own
 }
 
 func clusterIDs(v *volume.Volume) []string {
@@ -145,9 +148,9 @@ func assign(cluster *strimzi.Cluster, own []*volume.Volume) map[string][]int32 {
 
 // addByContent takes a volume in for the node whose data is on it, whatever its claim is or was called; of that name
 // only the number of the volume counts, which nothing on the volume says.
-func (p *placer) addByContent(v *volume.Volume) {
+func (p *placer) addByContent(v *volume.Volume, clusterID string) {
 	claim, from := "", "the name of its claim; what is on it is not of one node"
-	id, known := finding.NodeOn(v.Contents)
+	id, known := nodeOn(v, clusterID)
 	switch {
 	case known && v.Slot != nil:
 		claim, from = p.slotOf(&volume.Slot{NodeID: id, VolumeID: v.Slot.VolumeID}), "what is on it"
@@ -161,4 +164,20 @@ func (p *placer) addByContent(v *volume.Volume) {
 		return
 	}
 	p.taken[claim] = append(p.taken[claim], candidate{v, from})
+}
+
+// nodeOn returns the node whose data is on a volume. A pod that has started on another node's volume with a random
+// cluster ID leaves a directory of its own beside that: it holds nothing, and is no witness.
+func nodeOn(v *volume.Volume, clusterID string) (id int32, known bool) {
+	if !v.Known() {
+		return finding.NodeOn(v.Contents)
+	}
+	kept := *v.Contents
+	kept.Dirs = slices.DeleteFunc(slices.Clone(kept.Dirs), func(d logdir.LogDir) bool {
+		return finding.Fresh(&d, clusterID)
+	})
+	if len(kept.Dirs) == 0 {
+		kept.Dirs = v.Contents.Dirs
+	}
+	return finding.NodeOn(&kept)
 }

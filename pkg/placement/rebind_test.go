@@ -1,6 +1,7 @@
 package placement_test
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -31,6 +32,15 @@ func bound(name, claim string, on int32) volume.Volume {
 	uid := "uid-" + claim
 	v.PV.Phase, v.PV.ClaimUID, v.Name = volume.PhaseBound, uid, "pvc/"+claim
 	v.Claim = &volume.Claim{Namespace: "kafka", Name: claim, UID: uid, Phase: volume.PhaseBound, Volume: name}
+	return v
+}
+
+// startedOn has another node's directory on a volume, as the start of that node's pod with a cluster ID leaves it.
+func startedOn(id string, node int32, v volume.Volume) volume.Volume {
+	v.Contents.Dirs = append(v.Contents.Dirs, logdir.LogDir{
+		Path: fmt.Sprintf("kafka-log%d", node), NodeIDInName: &node, MetaState: logdir.MetaOK,
+		Meta: &logdir.MetaProperties{ClusterID: &id},
+	})
 	return v
 }
 
@@ -83,6 +93,21 @@ func TestClaimsAreGivenTheVolumesOfTheirNodes(t *testing.T) {
 			name: "two claims hold each other's volumes", want: map[string]string{"zero": b0, "one": b1},
 			volumes: []volume.Volume{of(oldID, bound("one", b0, 1)), of(oldID, bound("zero", b1, 0))},
 			letGo:   map[string]string{b0: "moved", b1: "moved"},
+		},
+		{
+			name: "two claims hold each other's volumes, and pods have started with a random ID",
+			want: map[string]string{"zero": b0, "one": b1},
+			volumes: []volume.Volume{
+				startedOn(newID, 0, of(oldID, bound("one", b0, 1))), startedOn(newID, 1, of(oldID, bound("zero", b1, 0))),
+			},
+			letGo: map[string]string{b0: "moved", b1: "moved"},
+		},
+		{
+			name: "two claims hold each other's volumes, and pods have filled them anew",
+			want: map[string]string{"one": b0, "zero": b1},
+			volumes: []volume.Volume{
+				startedOn(oldID, 0, of(oldID, bound("one", b0, 1))), startedOn(oldID, 1, of(oldID, bound("zero", b1, 0))),
+			},
 		},
 		{
 			name: "nothing is wrong", want: map[string]string{"zero": b0, "one": b1},
