@@ -19,7 +19,8 @@ func lostRules() []entry {
 			ID: "lost-volume-is-there", Severity: Error, Refuses: true, Final: true, Without: DataLost,
 			Title: "a volume that is named as lost is there",
 			What: "Every claim that --lost names against the claims and volumes that are there. One that waits for a volume, " +
-				"whose volume is no more, or whose volume was read and holds nothing at all, is let go of, and passes.",
+				"whose volume is no more, or whose volume was read and holds nothing (but a directory that was formatted with " +
+				"another cluster's ID and left empty), is let go of, and passes.",
 			Why: "A node that is held back, and then started empty, while its data is there, loses that data. Of a volume " +
 				"that was not read, or holds anything, it is not certain that nothing is lost with it.",
 			Source: "safety contract, line 2",

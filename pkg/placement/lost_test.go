@@ -17,9 +17,9 @@ func TestClaimsOfLostNodesThatHoldNothingGo(t *testing.T) {
 	lost := []strimzi.ClaimName{{Cluster: "my-cluster", Pool: "controller", NodeID: 4, Volume: new(int32)}}
 	for name, c := range map[string]struct {
 		change func(*volume.Volume)
-		// hidden is that volumes may not be listed.
-		hidden bool
-		want   *placement.LetGo
+		// hidden is that volumes may not be listed, disagree that they are of no one cluster.
+		hidden, disagree bool
+		want             *placement.LetGo
 	}{
 		"its volume is empty": {want: &placement.LetGo{Volume: "new", Displaced: true}},
 		"its file system is new": {
@@ -42,6 +42,19 @@ func TestClaimsOfLostNodesThatHoldNothingGo(t *testing.T) {
 		},
 		"it is bound to a volume that was not seen": {
 			change: func(v *volume.Volume) { *v = without(*v, volume.PhaseBound) },
+		},
+		"its volume was formatted with a random ID": {
+			change: func(v *volume.Volume) { *v = startedOn(newID, 4, *v) },
+			want:   &placement.LetGo{Volume: "new", Displaced: true},
+		},
+		"its volume was formatted with the right ID": {
+			change: func(v *volume.Volume) { *v = startedOn(oldID, 4, *v) },
+		},
+		"nobody knows with which ID its volume was to be formatted": {
+			change: func(v *volume.Volume) { *v = startedOn(newID, 4, *v) }, disagree: true,
+		},
+		"its volume holds data of another cluster": {
+			change: func(v *volume.Volume) { *v = of(newID, bound("new", claim, 4)) },
 		},
 		"its volume holds data": {change: func(v *volume.Volume) { *v = bound("new", claim, 4) }},
 		"its volume was kept under another name": {
@@ -72,7 +85,11 @@ func TestClaimsOfLostNodesThatHoldNothingGo(t *testing.T) {
 				c.want.Claim, c.want.ClaimUID = claim, "uid-"+claim
 				want = append(want, *c.want)
 			}
-			if diff := cmp.Diff(want, placement.Vacate(lost, []volume.Volume{v}, c.hidden)); diff != "" {
+			id := oldID
+			if c.disagree {
+				id = ""
+			}
+			if diff := cmp.Diff(want, placement.Vacate(lost, []volume.Volume{v}, id, c.hidden)); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})

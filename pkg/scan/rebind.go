@@ -65,7 +65,8 @@ func (c *Cluster) Vacate(lost []string) {
 	if err != nil {
 		return // what is no claim of the cluster is no finding: restore says so
 	}
-	c.LetGo = placement.Vacate(claims, c.Volumes, c.VolumesForbidden)
+	id, _, _ := finding.AgreedClusterID(slices.Concat(c.Volumes, c.Released))
+	c.LetGo = placement.Vacate(claims, c.Volumes, id, c.VolumesForbidden)
 	c.Volumes = slices.DeleteFunc(slices.Clone(c.Volumes), func(v volume.Volume) bool { return c.displace(&v, nil) })
 }
 
