@@ -125,6 +125,20 @@ func (r *run) judgeAsides() error {
 	return nil
 }
 
+// asidesLeft tells whether a directory that was named is not set aside yet. What is looked past is no finding, so that a
+// cluster that runs beside it would seem to need nothing.
+func (r *run) asidesLeft(volumes []volume.Volume) bool {
+	return slices.ContainsFunc(r.SetAside, func(ref LogDirRef) bool {
+		if r.asideSeen[ref].there {
+			return true
+		}
+		return !slices.ContainsFunc(volumes, func(v volume.Volume) bool {
+			return v.Claim != nil && v.Claim.Name == ref.Claim && v.Contents != nil &&
+				slices.ContainsFunc(v.Contents.Other, func(name string) bool { return isAsideOf(name, ref.Directory) })
+		})
+	})
+}
+
 func (r *run) judgeAside(ref LogDirRef, id string) (*Aside, error) {
 	refused := func(format string, args ...any) (*Aside, error) {
 		return nil, &AsideError{LogDirRef: ref, Why: fmt.Sprintf(format, args...)}

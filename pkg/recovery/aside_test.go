@@ -141,6 +141,38 @@ func TestAFreshDirectoryIsRenamedAfterItsPodsAreStopped(t *testing.T) {
 	wantRenameJournaled(t, result, to)
 }
 
+// A cluster that is Ready may have such a directory beside its data. It needs nothing else, and is paused for that.
+func TestAFreshDirectoryBesideARunningNodeIsRenamed(t *testing.T) {
+	t.Parallel()
+	g := newGround(t, nil)
+	g.operate()
+	accepted := g.accepted() // once its pods are stopped, it is judged as it was before they ran
+	if result, err := g.restore(nil); err != nil || result.Outcome != recovery.OutcomeRestored {
+		t.Fatalf("%v %s %s", err, result.Outcome, result.Reason)
+	}
+	formatted(t, g.disks, brokerClaim, 7, randomID)
+	renames := 0
+	g.renames = func(req recovery.RenameRequest) error {
+		renames++
+		root := filepath.Join(g.disks, req.Claim)
+		return os.Rename(filepath.Join(root, req.From), filepath.Join(root, req.To))
+	}
+	result, err := g.restore(setAside(t, brokerClaim+":kafka-log8"))
+	var aside *recovery.AsideError
+	if !errors.As(err, &aside) || !strings.Contains(err.Error(), "no such directory") || renames != 0 {
+		t.Errorf("a name that is wrong must not be taken for one that is done: %v %s", err, result.Outcome)
+	}
+	for tries, want := range []recovery.Outcome{recovery.OutcomeRestored, recovery.OutcomeAlreadyRight} {
+		result, err := g.restore(func(r *recovery.Request, d *recovery.Deps) {
+			setAside(t, brokerClaim+":kafka-log7")(r, d)
+			r.Accept = accepted
+		})
+		if err != nil || result.Outcome != want || renames != 1 {
+			t.Errorf("%d: %v %s %s, renamed %d times", tries, err, result.Outcome, result.Reason, renames)
+		}
+	}
+}
+
 // wantRenameJournaled requires both changes of the step to have been announced and ended.
 func wantRenameJournaled(t *testing.T, result *recovery.Result, to string) {
 	t.Helper()

@@ -238,7 +238,7 @@ func (r *run) alreadyRight(ctx context.Context, id string) (bool, error) {
 		return false, err
 	}
 	agreed, _, ok := finding.AgreedClusterID(seen.Volumes)
-	if !ok || agreed != id || finding.Decide(seen.Findings, r.Accept).Refused() {
+	if !ok || agreed != id || finding.Decide(seen.Findings, r.Accept).Refused() || r.asidesLeft(seen.Volumes) {
 		return false, nil
 	}
 	r.result.Findings = seen.Findings
