@@ -125,8 +125,8 @@ func (r *run) judgeAsides() error {
 	return nil
 }
 
-// asidesLeft tells whether a directory that was named is not set aside yet. What is looked past is no finding, so that a
-// cluster that runs beside it would seem to need nothing.
+// asidesLeft tells whether a directory that was named is not set aside yet. What is looked past is no finding, so that
+// a cluster that runs beside it would seem to need nothing.
 func (r *run) asidesLeft(volumes []volume.Volume) bool {
 	return slices.ContainsFunc(r.SetAside, func(ref LogDirRef) bool {
 		if r.asideSeen[ref].there {
