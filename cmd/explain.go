@@ -169,7 +169,7 @@ func explained(rule *finding.Rule) output.Document {
 		{Table: &output.Table{Columns: output.Columns("", "~"), Rows: [][]output.Cell{
 			output.Row("Looks at:", rule.What), output.Row("Why:", rule.Why), output.Row("Known from:", rule.Source),
 			output.Row("Remedy:", rule.Remedy), output.Row("Restore:", restoreText(rule)),
-			output.Row("Without it:", dash(string(rule.Without))), output.Row("Lifted by:", dash(lift)),
+			output.Row("Without it:", dash(rule.Without.Text())), output.Row("Lifted by:", dash(lift)),
 		}}},
 	}
 }

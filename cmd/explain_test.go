@@ -53,7 +53,7 @@ func TestExplainOneRule(t *testing.T) {
 	}
 	for _, text := range []string{
 		rule.ID, "critical", rule.Title, rule.What, rule.Why, rule.Source, rule.Remedy,
-		"restore --accept would-be-formatted=SUBJECT", "Without it:", "lost",
+		"restore --accept would-be-formatted=SUBJECT", "Without it:", "at worst, data is lost",
 	} {
 		if !strings.Contains(out, text) {
 			t.Errorf("%q is not in:\n%s", text, out)

@@ -32,6 +32,19 @@ const (
 	Stuck Consequence = "stuck"
 )
 
+// Text says it to a person; empty for none.
+func (c Consequence) Text() string {
+	switch c {
+	case DataLost:
+		return "at worst, data is lost"
+	case Irreversible:
+		return "at worst, something changes that nothing takes back"
+	case Stuck:
+		return "at worst, the cluster or a part of it stays away until it is put right"
+	}
+	return ""
+}
+
 // Rule is one thing that can be found. Rules are documented by `kafkarecover explain RULE` and docs/rules.md.
 type Rule struct {
 	ID       string   `json:"id"`

@@ -43,7 +43,7 @@ func Page() []byte {
 		fmt.Fprintf(&b, "- **Looks at:** %s\n- **Why:** %s\n- **Known from:** %s\n- **Remedy:** %s\n",
 			r.What, r.Why, r.Source, r.Remedy)
 		if r.Refuses {
-			fmt.Fprintf(&b, "- **Without it:** %s\n- **Held by:** %s\n", r.Without, heldBy(Held(r.ID)))
+			fmt.Fprintf(&b, "- **Without it:** %s\n- **Held by:** %s\n", r.Without.Text(), heldBy(Held(r.ID)))
 		}
 	}
 	return []byte(b.String())
