@@ -35,6 +35,8 @@ type claimSource struct {
 
 	// listing keeps what is listed of each claim instead of copying any content.
 	listing bool
+	// released is --released.
+	released bool
 
 	folder string
 	mu     sync.Mutex
@@ -45,7 +47,11 @@ type claimSource struct {
 	seen *scan.Scan
 }
 
-func (c *claimSource) addFlags(cmd *cobra.Command) { c.read.addFlags(cmd) }
+func (c *claimSource) addFlags(cmd *cobra.Command) {
+	c.read.addFlags(cmd)
+	cmd.Flags().BoolVar(&c.released, "released", false,
+		"With kafka/NAME, read its volumes that no claim holds too: claims of a temporary name borrow them")
+}
 
 // isMetadata chooses the metadata log with its snapshots.
 func isMetadata(name string) bool {
@@ -77,6 +83,9 @@ func (c *claimSource) resolve(ctx context.Context, f *Factory, paths []string) (
 			return nil, usagef("%q: this command takes kafka/NAME, pvc/NAME and paths", p)
 		}
 	}
+	if err := c.mayBorrow(targets); err != nil {
+		return nil, err
+	}
 	if len(targets.Clusters)+len(targets.Claims) == 0 {
 		return rest, nil
 	}
@@ -97,12 +106,56 @@ func (c *claimSource) resolve(ctx context.Context, f *Factory, paths []string) (
 	return append(rest, c.folder), nil
 }
 
-// title names a volume of a folder in output: a copy goes by the name of its claim.
+// mayBorrow refuses --released where it would do nothing.
+func (c *claimSource) mayBorrow(t scan.Targets) error {
+	switch {
+	case !c.released:
+		return nil
+	case len(t.Clusters) == 0 || len(t.Claims) > 0:
+		return usagef("--released reads what no claim holds of a cluster: name that, and no claim, as kafka/NAME")
+	case c.read.via.value != string(scan.Auto) && c.read.via.value != string(scan.Pod):
+		return usagef("--released reads through temporary pods: it cannot be combined with --via %s", c.read.via.value)
+	}
+	return nil
+}
+
+// borrowedPrefix begins the folder of a volume that no claim holds. No claim's name has an underscore.
+const borrowedPrefix = "pv_"
+
+// copyName is the name of the folder with what was copied of a volume.
+func copyName(v *volume.Volume) string {
+	if name, borrowed := strings.CutPrefix(v.Name, "pv/"); borrowed {
+		return borrowedPrefix + name
+	}
+	return strings.TrimPrefix(v.Name, "pvc/")
+}
+
+// title names a volume of a folder in output: a copy goes by the name of its claim, or of the volume that has none.
 func (c *claimSource) title(folder, name string) string {
 	if c == nil || c.folder == "" || folder != c.folder {
 		return name
 	}
-	return "pvc/" + strings.TrimPrefix(name, "dir/")
+	name = strings.TrimPrefix(name, "dir/")
+	if volume, borrowed := strings.CutPrefix(name, borrowedPrefix); borrowed {
+		return "pv/" + volume
+	}
+	return "pvc/" + name
+}
+
+// volumesOf are the volumes that were read, those that were borrowed among them.
+func (c *claimSource) volumesOf() []*volume.Volume {
+	var out []*volume.Volume
+	if c.seen == nil {
+		return nil
+	}
+	for i := range c.seen.Clusters {
+		for _, list := range [][]volume.Volume{c.seen.Clusters[i].Volumes, c.seen.Clusters[i].Released} {
+			for k := range list {
+				out = append(out, &list[k])
+			}
+		}
+	}
+	return out
 }
 
 func (c *claimSource) fetch(ctx context.Context, f *Factory, targets scan.Targets) error {
@@ -116,7 +169,7 @@ func (c *claimSource) fetch(ctx context.Context, f *Factory, targets scan.Target
 	}
 	opts, settle := f.lookOptions(operation, &c.read)
 	defer settle()
-	opts.Visit = c.keepListing
+	opts.Visit, opts.Released = c.keepListing, c.released
 	if !c.listing {
 		if c.folder, err = os.MkdirTemp("", "kafkarecover-claims-"); err != nil { // 0700
 			return fmt.Errorf("make a folder for what is read: %w", err)
@@ -129,12 +182,9 @@ func (c *claimSource) fetch(ctx context.Context, f *Factory, targets scan.Target
 		return lookError(err)
 	}
 	c.seen = seen
-	for i := range seen.Clusters {
-		for k := range seen.Clusters[i].Volumes {
-			v := &seen.Clusters[i].Volumes[k]
-			if v.State != volume.Read {
-				c.unread = append(c.unread, fmt.Sprintf("%s: %s", v.Name, v.Reason))
-			}
+	for _, v := range c.volumesOf() {
+		if v.State != volume.Read {
+			c.unread = append(c.unread, fmt.Sprintf("%s: %s", v.Name, v.Reason))
 		}
 	}
 	return nil
@@ -152,7 +202,7 @@ func (c *claimSource) keepListing(_ context.Context, v *volume.Volume, fsys fs.F
 
 // keep copies what is wanted of one volume. It may be called for several volumes at once, and again for one.
 func (c *claimSource) keep(ctx context.Context, v *volume.Volume, fsys fs.FS) error {
-	dir := filepath.Join(c.folder, strings.TrimPrefix(v.Name, "pvc/"))
+	dir := filepath.Join(c.folder, copyName(v))
 	if err := os.RemoveAll(dir); err != nil {
 		return fmt.Errorf("copy from %s: %w", v.Name, err)
 	}

@@ -11,6 +11,7 @@ import (
 	"testing/fstest"
 
 	"github.com/kafkarecover/kafkarecover/pkg/exitcode"
+	"github.com/kafkarecover/kafkarecover/pkg/scan"
 	"github.com/kafkarecover/kafkarecover/pkg/volume"
 )
 
@@ -107,17 +108,53 @@ func TestWhatIsListedOfClaimsIsNotCopied(t *testing.T) {
 func TestACopyGoesByTheNameOfItsClaim(t *testing.T) {
 	t.Parallel()
 	copies := &claimSource{folder: "/tmp/copies"}
+	const claim = "data-0-a-b-1"
 	for _, c := range []struct {
-		of           *claimSource
-		folder, want string
+		of                 *claimSource
+		folder, name, want string
 	}{
-		{copies, "/tmp/copies", "pvc/data-0-a-b-1"},
-		{copies, "/mnt/volumes", "dir/data-0-a-b-1"},
-		{&claimSource{}, "", "dir/data-0-a-b-1"},
-		{nil, "/tmp/copies", "dir/data-0-a-b-1"},
+		{copies, "/tmp/copies", copyName(&volume.Volume{Name: "pvc/" + claim}), "pvc/" + claim},
+		{copies, "/tmp/copies", copyName(&volume.Volume{Name: "pv/" + claim}), "pv/" + claim},
+		{copies, "/mnt/volumes", claim, "dir/" + claim},
+		{&claimSource{}, "", claim, "dir/" + claim},
+		{nil, "/tmp/copies", claim, "dir/" + claim},
 	} {
-		if got := c.of.title(c.folder, "dir/data-0-a-b-1"); got != c.want {
+		if strings.Contains(c.name, "/") {
+			t.Errorf("%q is no folder's name", c.name)
+		}
+		if got := c.of.title(c.folder, "dir/"+c.name); got != c.want {
 			t.Errorf("%+v, %s: got %q, want %q", c.of, c.folder, got, c.want)
+		}
+	}
+}
+
+func TestWhatIsBorrowedIsOfACluster(t *testing.T) {
+	t.Parallel()
+	for _, line := range []string{
+		"export manifests --dir " + t.TempDir() + " --released", "metadata quorum pvc/data-0 --released",
+		"metadata quorum kafka/a pvc/data-0 --released", "metadata quorum kafka/a --released --via exec",
+	} {
+		if r := runOffline(t, "", strings.Fields(line)...); r.code != exitcode.Usage || !strings.Contains(r.err, "--released") {
+			t.Errorf("%s: code %d, %q", line, r.code, r.err)
+		}
+	}
+}
+
+// In what is written a volume that no claim holds goes by the claim that it had: its pool's name may be nowhere else.
+func TestABorrowedVolumeStandsForTheClaimThatItHad(t *testing.T) {
+	t.Parallel()
+	pv := func(name, claim string) volume.Volume {
+		return volume.Volume{Name: "pv/" + name, PV: &volume.PersistentVolume{Name: name, ClaimName: claim}}
+	}
+	o := &exportManifestsOptions{source: volumeSource{claims: &claimSource{seen: &scan.Scan{Clusters: []scan.Cluster{{
+		Volumes:  []volume.Volume{{Name: "pvc/data-0-a-b-1", Claim: &volume.Claim{Name: "data-0-a-b-1"}}},
+		Released: []volume.Volume{pv("x", "data-0-a-b-2"), pv("y", "")},
+	}}}}}}
+	for name, want := range map[string]string{
+		"pvc/data-0-a-b-1": "pvc/data-0-a-b-1", "pv/x": "pvc/data-0-a-b-2", "pv/y": "pv/y", "dir/z": "dir/z",
+	} {
+		if got := o.claimOf(name); got != want {
+			t.Errorf("%s: got %q, want %q", name, got, want)
 		}
 	}
 }

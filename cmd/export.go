@@ -27,8 +27,9 @@ only volumes are left: pools with their node IDs, roles and storage, listeners, 
 topics, users with their access control entries and quotas.
 
 A PATH is a volume or a folder of volumes, named as their claims were (data-0-my-cluster-broker-3). In its place
-pvc/NAME reads a claim and kafka/NAME all claims of a cluster, as scan does. Sizes and storage classes are those of
-the claims: of live ones, or of those in an earlier "scan -o json", which -f names.
+pvc/NAME reads a claim and kafka/NAME all claims of a cluster, as scan does, and with --released its volumes that no
+claim holds. Sizes and storage classes are those of the claims: of live ones, or of those in an earlier "scan -o json",
+which -f names; without them, what the volumes have.
 
 What the volumes do not say is written as TODO, with a comment that says what is known of it, and listed: passwords,
 certificate authorities, resources, the settings of external listeners. Nothing is guessed and no secret is written.
@@ -39,7 +40,8 @@ json or yaml the manifests in it, instead.`
 
 const exportManifestsExample = `kafkarecover export manifests --dir /mnt/volumes --output-dir ./manifests
 kafkarecover export manifests --dir /mnt/volumes -f tonight.json > cluster.yaml
-kafkarecover export manifests kafka/my-cluster -n kafka --output-dir ./manifests`
+kafkarecover export manifests kafka/my-cluster -n kafka --output-dir ./manifests
+kafkarecover export manifests kafka/my-cluster -n kafka --released --output-dir ./manifests`
 
 type exportManifestsOptions struct {
 	factory *Factory

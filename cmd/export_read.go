@@ -38,9 +38,13 @@ func (o *exportManifestsOptions) read() (*exportRead, error) {
 			o.source.unread = append(o.source.unread, fmt.Sprintf("%s: %v", v.Name, err))
 			continue
 		}
-		read := volume.Volume{Name: v.Name, State: volume.Read, Contents: contents}
+		read := volume.Volume{Name: o.claimOf(v.Name), State: volume.Read, Contents: contents}
 		if len(contents.AllProblems()) > 0 {
 			read.State = volume.Incomplete
+		}
+		if slices.ContainsFunc(out.input.Volumes, func(other volume.Volume) bool { return other.Name == read.Name }) {
+			return nil, exitcode.With(exitcode.Refused, fmt.Errorf("%s is another volume of %s, and none is chosen for you; "+
+				"leave --released out, or make room with `kafkarecover restore --exclude`", v.Name, read.Name))
 		}
 		out.input.Volumes = append(out.input.Volumes, read)
 		for j := range contents.Dirs {
@@ -64,17 +68,22 @@ func (o *exportManifestsOptions) read() (*exportRead, error) {
 
 // contents is what is on a volume. A claim was read in its place: what was copied of it does not tell what it holds.
 func (o *exportManifestsOptions) contents(v *openVolume) (*logdir.Contents, error) {
-	if seen := o.source.claims.seen; seen != nil {
-		for i := range seen.Clusters {
-			for j := range seen.Clusters[i].Volumes {
-				claim := &seen.Clusters[i].Volumes[j]
-				if claim.Contents != nil && claim.Name == v.Name {
-					return claim.Contents, nil
-				}
-			}
+	for _, read := range o.source.claims.volumesOf() {
+		if read.Contents != nil && read.Name == v.Name {
+			return read.Contents, nil
 		}
 	}
 	return logdir.Read(v.fsys, logdir.Options{})
+}
+
+// claimOf is what a volume is called in what is written: by the claim that it had where none holds it.
+func (o *exportManifestsOptions) claimOf(name string) string {
+	for _, v := range o.source.claims.volumesOf() {
+		if v.Name == name && v.Claim == nil && v.PV != nil && v.PV.ClaimName != "" {
+			return "pvc/" + v.PV.ClaimName
+		}
+	}
+	return name
 }
 
 // bare is a volume's name without what it is.

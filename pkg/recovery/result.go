@@ -107,8 +107,8 @@ func (e *NotFoundError) Error() string {
 	if e.Volumes > 0 {
 		text += fmt.Sprintf(", but %d volumes of it", e.Volumes)
 	}
-	text += ": give its manifests with -f, those of its pools among them; `kafkarecover export manifests` writes them " +
-		"from the volumes where they are lost"
+	text += fmt.Sprintf(": give its manifests with -f, those of its pools among them; where they are lost, "+
+		"`kafkarecover export manifests kafka/%s -n %s --released` writes them from the volumes", e.Name, e.Namespace)
 	if e.Volumes == 0 {
 		text += "; where this Kubernetes cluster has never had its volumes, --volumes declares them from an earlier scan"
 	}

@@ -2,9 +2,14 @@ package e2e_test
 
 import (
 	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/kafkarecover/kafkarecover/test/e2e/ground"
 )
 
 // exported is what is compared of the result of `export manifests`.
@@ -62,9 +67,47 @@ func (e *exported) volumes() []map[string]any {
 	return out
 }
 
+// fillIn replaces what no volume says, as a person does, and leaves out the users, whose passwords nobody has.
+func (s *story) fillIn(dir string, fields ...string) {
+	s.Helper()
+	s.must(os.Remove(filepath.Join(dir, "kafkausers.yaml")))
+	files, err := filepath.Glob(filepath.Join(dir, "*.yaml"))
+	s.must(err)
+	for _, file := range files {
+		raw, err := os.ReadFile(file)
+		s.must(err)
+		text := strings.NewReplacer(fields...).Replace(string(raw))
+		for line := range strings.SplitSeq(text, "\n") {
+			if strings.HasSuffix(line, ": TODO") {
+				s.Errorf("%s has more to fill in: %s", filepath.Base(file), line)
+			}
+		}
+		s.must(os.WriteFile(file, []byte(text), 0o600))
+	}
+}
+
+// TestRestoreWithManifestsFromTheVolumes begins with nothing but Released volumes: no manifest is left either.
+func TestRestoreWithManifestsFromTheVolumes(t *testing.T) {
+	full(t)
+	operator := quickOperator()
+	s := newStory(t, "manifests-lost", operator)
+	s.planted(ground.Planting{})
+	s.namespaceDeleted(operator)
+	released := s.ties()
+	s.says(s.run(4, "restore", "kafka/my-cluster", "--yes"), "export manifests kafka/my-cluster -n manifests-lost --released")
+	dir := filepath.Join(s.TempDir(), "manifests")
+	s.says(s.run(0, "export", "manifests", "kafka/my-cluster", "--released", "--output-dir", dir), "kafka-version")
+	if diff := cmp.Diff(released, s.ties()); diff != "" {
+		t.Errorf("reading must leave every volume tied to what it was (-before +after):\n%s", diff)
+	}
+	s.fillIn(dir, "version: TODO", "version: "+s.KafkaVersion, "type: TODO", "type: scram-sha-512",
+		"namespace: origin", "namespace: "+s.Namespace) // the volumes were taken of a cluster in another one
+	s.says(s.run(0, "restore", "kafka/my-cluster", "-f", dir, "--yes"), s.before.ClusterID)
+	s.recovered()
+}
+
 // TestManifestsFromAFolderAndFromClaimsAreTheSame exports from nine volumes where they lie and through temporary pods.
-// Only the
-// claims say which size and class they asked for, and only the resource, which is there too, the version of Kafka.
+// Only the claims say which size and class they asked for, and only the resource, which is there too, the version of Kafka.
 func TestManifestsFromAFolderAndFromClaimsAreTheSame(t *testing.T) {
 	s := idle(t, "exported")
 	fromClaims := s.exported("kafka/my-cluster", "--namespace", s.Namespace, "--via", "pod")
