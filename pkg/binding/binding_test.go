@@ -131,6 +131,45 @@ func TestBindLooksAgainWhenSomebodyWroteInBetween(t *testing.T) {
 	}
 }
 
+// A claim that names its volume stays Pending until the volume controller looks at it for a reason, which a change is;
+// one that the controller's own round has bound already needs none.
+func TestAClaimThatWaitsForTheControllersRoundIsTouched(t *testing.T) {
+	t.Parallel()
+	for phase, writes := range map[string]int{volume.PhasePending: 1, volume.PhaseBound: 0} {
+		s := kubetest.New(t)
+		put(s, func(o kubetest.Object) {
+			o["spec"].(kubetest.Object)["claimRef"].(kubetest.Object)["uid"] = "new"
+			o["status"] = kubetest.Object{"phase": "Bound"}
+		})
+		waiting := func(phase string, annotations kubetest.Object) {
+			s.Put(kube.Claims(), kubetest.Object{
+				"apiVersion": "v1", "kind": "PersistentVolumeClaim",
+				"metadata": kubetest.Object{
+					"namespace": "kafka", "name": "data-0", "uid": "new", "annotations": annotations,
+				},
+				"spec": kubetest.Object{"volumeName": "pv-1"}, "status": kubetest.Object{"phase": phase},
+			})
+		}
+		waiting(phase, nil)
+		s.AnswerWith(func(r *kubetest.Request) *kubetest.Failure {
+			if r.Verb == "patch" && r.Resource == kube.Claims().Resource && strings.Contains(string(r.Body), "pv-1") {
+				go func() { // what the controller does about the change
+					time.Sleep(10 * time.Millisecond)
+					waiting(volume.PhaseBound, kubetest.Object{binding.TiedAnnotation: "pv-1"})
+				}()
+			}
+			return nil
+		})
+		k := s.Client(t, "kafka")
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		err := binding.Complete(ctx, k, binding.Plain{Kube: k}, claim(), "pv-1")
+		cancel()
+		if err != nil || len(s.Writes()) != writes {
+			t.Errorf("%s: want it bound and %d writes, got %v, %v", phase, writes, err, s.Writes())
+		}
+	}
+}
+
 func TestNewClaimStandsForExactlyItsVolume(t *testing.T) {
 	t.Parallel()
 	s := kubetest.New(t)
