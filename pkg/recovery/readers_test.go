@@ -34,8 +34,11 @@ func TestTheReadersAreGoneBeforeKafkaStarts(t *testing.T) {
 			defer cancel()
 			deps.Look = func(ctx context.Context, req recovery.LookRequest) (*recovery.Observation, error) {
 				if req.Leave != nil {
-					req.Leave(func(context.Context) error {
+					req.Leave(func(ctx context.Context) error {
 						waits++
+						if _, bounded := ctx.Deadline(); bounded {
+							t.Error("a pod that stays must not use up the time for giving back the lock")
+						}
 						if k := s.kafka(); !k.PauseAnnotated {
 							t.Error("Kafka was un-paused beside a temporary pod")
 						}

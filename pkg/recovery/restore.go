@@ -370,6 +370,7 @@ func (r *run) confirm(ctx context.Context, retained retainOutcome, untouched str
 
 // close ends the run: what it left in the cluster is removed, whatever happened, and the journal is closed.
 func (r *run) close(ctx context.Context, cause error) error {
+	errs := []error{r.readersGone(ctx)} // works after Ctrl-C, and has a time of its own: what follows needs all of its own
 	// Cleaning up must also work after Ctrl-C, but not hang a terminal.
 	detached, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
 	defer cancel()
@@ -379,7 +380,6 @@ func (r *run) close(ctx context.Context, cause error) error {
 		}
 		return r.takeBackVolumes(detached)
 	}
-	errs := []error{r.readersGone(detached)}
 	if r.lock != nil {
 		if r.quota != nil {
 			errs = append(errs, r.quota.lower(detached))
