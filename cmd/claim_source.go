@@ -16,6 +16,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/kafkarecover/kafkarecover/pkg/exitcode"
 	"github.com/kafkarecover/kafkarecover/pkg/kraft/group"
 	"github.com/kafkarecover/kafkarecover/pkg/kraft/logdir"
 	"github.com/kafkarecover/kafkarecover/pkg/kraft/metadata"
@@ -113,8 +114,9 @@ func (c *claimSource) mayBorrow(t scan.Targets) error {
 		return nil
 	case len(t.Clusters) == 0 || len(t.Claims) > 0:
 		return usagef("--released reads what no claim holds of a cluster: name that, and no claim, as kafka/NAME")
-	case c.read.via.value != string(scan.Auto) && c.read.via.value != string(scan.Pod):
-		return usagef("--released reads through temporary pods: it cannot be combined with --via %s", c.read.via.value)
+	}
+	if err := c.read.mayBorrow(); err != nil {
+		return usagef("%w", err)
 	}
 	return nil
 }
@@ -185,6 +187,41 @@ func (c *claimSource) fetch(ctx context.Context, f *Factory, targets scan.Target
 	for _, v := range c.volumesOf() {
 		if v.State != volume.Read {
 			c.unread = append(c.unread, fmt.Sprintf("%s: %s", v.Name, v.Reason))
+		}
+	}
+	return nil
+}
+
+// seenAs is the volume of that name that was read; nil where there is none.
+func (c *claimSource) seenAs(name string) *volume.Volume {
+	for _, v := range c.volumesOf() {
+		if v.Name == name {
+			return v
+		}
+	}
+	return nil
+}
+
+// claimOf names a volume by the claim that it had where none holds it: what is written of it is about that claim.
+func (c *claimSource) claimOf(name string) string {
+	if v := c.seenAs(name); v != nil && v.Claim == nil && v.PV != nil && v.PV.ClaimName != "" {
+		return "pvc/" + v.PV.ClaimName
+	}
+	return name
+}
+
+// oneVolumeEach refuses where two volumes that were read are, or were, of one claim: nothing is chosen among them.
+func (c *claimSource) oneVolumeEach() error {
+	of := map[string]string{}
+	for _, v := range c.volumesOf() {
+		claim := c.claimOf(v.Name)
+		if other := of[claim]; other != "" && v.Contents != nil {
+			return exitcode.With(exitcode.Refused, fmt.Errorf("tell whose data it is: %s and %s are both volumes of %s, and "+
+				"none is chosen for you; leave --released out, or name with --dir copies of the volumes that you mean",
+				other, v.Name, claim))
+		}
+		if v.Contents != nil {
+			of[claim] = v.Name
 		}
 	}
 	return nil

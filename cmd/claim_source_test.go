@@ -11,6 +11,7 @@ import (
 	"testing/fstest"
 
 	"github.com/kafkarecover/kafkarecover/pkg/exitcode"
+	"github.com/kafkarecover/kafkarecover/pkg/kraft/logdir"
 	"github.com/kafkarecover/kafkarecover/pkg/scan"
 	"github.com/kafkarecover/kafkarecover/pkg/volume"
 )
@@ -146,15 +147,29 @@ func TestABorrowedVolumeStandsForTheClaimThatItHad(t *testing.T) {
 	pv := func(name, claim string) volume.Volume {
 		return volume.Volume{Name: "pv/" + name, PV: &volume.PersistentVolume{Name: name, ClaimName: claim}}
 	}
-	o := &exportManifestsOptions{source: volumeSource{claims: &claimSource{seen: &scan.Scan{Clusters: []scan.Cluster{{
-		Volumes:  []volume.Volume{{Name: "pvc/data-0-a-b-1", Claim: &volume.Claim{Name: "data-0-a-b-1"}}},
-		Released: []volume.Volume{pv("x", "data-0-a-b-2"), pv("y", "")},
-	}}}}}}
+	live := volume.Volume{Name: "pvc/data-0-a-b-1", Claim: &volume.Claim{Name: "data-0-a-b-1"}}
+	live.Contents = &logdir.Contents{}
+	seen := func(released ...volume.Volume) *claimSource {
+		for i := range released {
+			released[i].Contents = &logdir.Contents{}
+		}
+		return &claimSource{seen: &scan.Scan{Clusters: []scan.Cluster{{Volumes: []volume.Volume{live}, Released: released}}}}
+	}
+	o := seen(pv("x", "data-0-a-b-2"), pv("y", ""))
 	for name, want := range map[string]string{
 		"pvc/data-0-a-b-1": "pvc/data-0-a-b-1", "pv/x": "pvc/data-0-a-b-2", "pv/y": "pv/y", "dir/z": "dir/z",
 	} {
 		if got := o.claimOf(name); got != want {
 			t.Errorf("%s: got %q, want %q", name, got, want)
+		}
+	}
+	if err := o.oneVolumeEach(); err != nil {
+		t.Error(err)
+	}
+	for _, twice := range []*claimSource{seen(pv("x", "data-0-a-b-1")), seen(pv("x", "data-0-a-b-2"), pv("z", "data-0-a-b-2"))} {
+		err := twice.oneVolumeEach()
+		if exitcode.Of(err) != exitcode.Refused || !strings.Contains(err.Error(), "pv/") || !strings.Contains(err.Error(), "--dir") {
+			t.Errorf("two volumes of one claim: got %v", err)
 		}
 	}
 }

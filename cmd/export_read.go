@@ -29,6 +29,9 @@ type exportRead struct {
 // read reads the volumes, chooses the newest copy of the metadata and gathers what is known of claims.
 func (o *exportManifestsOptions) read() (*exportRead, error) {
 	out := &exportRead{input: manifest.Input{Version: o.apiVersion.value}}
+	if err := o.source.claims.oneVolumeEach(); err != nil {
+		return nil, err
+	}
 	var copies []quorum.Copy
 	logs := map[string]metadataLog{} // by the copy's name
 	for i := range o.source.volumes {
@@ -38,13 +41,9 @@ func (o *exportManifestsOptions) read() (*exportRead, error) {
 			o.source.unread = append(o.source.unread, fmt.Sprintf("%s: %v", v.Name, err))
 			continue
 		}
-		read := volume.Volume{Name: o.claimOf(v.Name), State: volume.Read, Contents: contents}
+		read := volume.Volume{Name: o.source.claims.claimOf(v.Name), State: volume.Read, Contents: contents}
 		if len(contents.AllProblems()) > 0 {
 			read.State = volume.Incomplete
-		}
-		if slices.ContainsFunc(out.input.Volumes, func(other volume.Volume) bool { return other.Name == read.Name }) {
-			return nil, exitcode.With(exitcode.Refused, fmt.Errorf("%s is another volume of %s, and none is chosen for you; "+
-				"leave --released out, or make room with `kafkarecover restore --exclude`", v.Name, read.Name))
 		}
 		out.input.Volumes = append(out.input.Volumes, read)
 		for j := range contents.Dirs {
@@ -68,22 +67,10 @@ func (o *exportManifestsOptions) read() (*exportRead, error) {
 
 // contents is what is on a volume. A claim was read in its place: what was copied of it does not tell what it holds.
 func (o *exportManifestsOptions) contents(v *openVolume) (*logdir.Contents, error) {
-	for _, read := range o.source.claims.volumesOf() {
-		if read.Contents != nil && read.Name == v.Name {
-			return read.Contents, nil
-		}
+	if read := o.source.claims.seenAs(v.Name); read != nil && read.Contents != nil {
+		return read.Contents, nil
 	}
 	return logdir.Read(v.fsys, logdir.Options{})
-}
-
-// claimOf is what a volume is called in what is written: by the claim that it had where none holds it.
-func (o *exportManifestsOptions) claimOf(name string) string {
-	for _, v := range o.source.claims.volumesOf() {
-		if v.Name == name && v.Claim == nil && v.PV != nil && v.PV.ClaimName != "" {
-			return "pvc/" + v.PV.ClaimName
-		}
-	}
-	return name
 }
 
 // bare is a volume's name without what it is.

@@ -183,8 +183,8 @@ func (o *scanOptions) Validate() error {
 		return errors.New("--deep reads volumes: it cannot be combined with --via objects")
 	case o.released && o.dir != "":
 		return errors.New("--dir reads a folder: it cannot be combined with --released")
-	case o.released && !slices.Contains([]string{string(scan.Auto), string(scan.Pod)}, o.read.via.value):
-		return fmt.Errorf("--released reads through temporary pods: it cannot be combined with --via %s", o.read.via.value)
+	case o.released && o.read.mayBorrow() != nil:
+		return o.read.mayBorrow()
 	case o.released && len(o.claims()) > 0:
 		return errors.New("--released reads what no claim holds: it cannot be combined with pvc/NAME")
 	case o.all && len(o.targets) > 0:

@@ -42,6 +42,14 @@ func (r *readFlags) addFlags(cmd *cobra.Command) {
 	completeFlag(cmd, "via", r.via.allowed...)
 }
 
+// mayBorrow refuses what --released cannot be combined with.
+func (r *readFlags) mayBorrow() error {
+	if via := scan.Via(r.via.value); via != scan.Auto && via != scan.Pod {
+		return fmt.Errorf("--released reads through temporary pods: it cannot be combined with --via %s", via)
+	}
+	return nil
+}
+
 func (r *readFlags) validate() error {
 	switch {
 	case r.scheduleTimeout <= 0:
