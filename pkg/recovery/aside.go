@@ -133,10 +133,14 @@ func (r *run) asidesLeft(volumes []volume.Volume) bool {
 			return true
 		}
 		return !slices.ContainsFunc(volumes, func(v volume.Volume) bool {
-			return v.Claim != nil && v.Claim.Name == ref.Claim && v.Contents != nil &&
-				slices.ContainsFunc(v.Contents.Other, func(name string) bool { return isAsideOf(name, ref.Directory) })
+			return v.Claim != nil && v.Claim.Name == ref.Claim && v.Contents != nil && wasSetAside(&v, ref.Directory)
 		})
 	})
+}
+
+// wasSetAside tells whether a volume that was read has a directory that was given another name before.
+func wasSetAside(v *volume.Volume, dir string) bool {
+	return slices.ContainsFunc(v.Contents.Other, func(name string) bool { return isAsideOf(name, dir) })
 }
 
 func (r *run) judgeAside(ref LogDirRef, id string) (*Aside, error) {
@@ -158,7 +162,7 @@ func (r *run) judgeAside(ref LogDirRef, id string) (*Aside, error) {
 		return refused("its volume may not be read, so that nobody knows whether its reclaim policy is Retain")
 	case v.Slot == nil || v.Contents == nil || !seen:
 		return refused("the volume was not read, or its claim says no node: %s%s", v.Reason, v.SlotProblem)
-	case !look.there && slices.ContainsFunc(v.Contents.Other, func(n string) bool { return isAsideOf(n, ref.Directory) }):
+	case !look.there && wasSetAside(v, ref.Directory):
 		r.Report.Warn(ref.String() + " was set aside before")
 		return nil, nil //nolint:nilnil // nothing is left to be done
 	case !look.there:

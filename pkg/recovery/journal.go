@@ -102,9 +102,9 @@ type Mirror interface {
 	Append(ctx context.Context, entries []Entry) (taken int, err error)
 }
 
-// Journal is the append-only record of one operation: a file of JSON lines, synced line by line, and a mirror in the
-// cluster. An entry that could not be written in both places is an error, and the change it announces must not be made
-// (safety contract, line 6).
+// Journal is the append-only record of one operation: a file of JSON lines, synced before a line counts, and a mirror
+// in the cluster. An entry that could not be written in both places is an error, and the change it announces must not
+// be made (safety contract, line 6).
 type Journal struct {
 	dir   string
 	clock clock.PassiveClock
