@@ -45,7 +45,7 @@ func Pick(objects []*unstructured.Unstructured, namespace, name string) (*Cluste
 		}
 	}
 	if c.Kafka == nil {
-		return nil, fmt.Errorf("look for kafka %q of namespace %q in the manifests: %w", name, namespace, ErrNoKafka)
+		return nil, noKafka(objects, namespace, name)
 	}
 	if len(c.Pools) == 0 {
 		return nil, fmt.Errorf("look for the pools of kafka %q in the manifests: there is no KafkaNodePool with the label "+
@@ -62,7 +62,7 @@ func (c *Cluster) add(o *unstructured.Unstructured, namespace, name string) erro
 		strimzi.NodePoolKind: &c.Pools, strimzi.TopicKind: &c.Topics, strimzi.UserKind: &c.Users,
 	}[o.GetKind()]
 	switch {
-	case strimziKind && o.GetKind() == strimzi.KafkaKind && o.GetName() == name:
+	case isKafka(o) && o.GetName() == name:
 		if c.Kafka != nil {
 			return fmt.Errorf("look for kafka %q in the manifests: there are two", name)
 		}
@@ -125,6 +125,7 @@ func cleaned(o *unstructured.Unstructured) *unstructured.Unstructured {
 		unstructured.RemoveNestedField(out.Object, "metadata", field)
 	}
 	unstructured.RemoveNestedField(out.Object, "metadata", "annotations", lastApplied)
+	unstructured.RemoveNestedField(out.Object, "metadata", "annotations", fileAnnotation)
 	if len(out.GetAnnotations()) == 0 {
 		unstructured.RemoveNestedField(out.Object, "metadata", "annotations")
 	}

@@ -30,7 +30,7 @@ const maxManifestBytes = 64 << 20
 
 // Load reads manifests: files of one or several YAML or JSON documents, lists of objects, folders of such files (those
 // below too), folders with a kustomization, which is built, and standard input where the path is "-". An address is an
-// error. Errors name the file.
+// error. Errors name the file, and every object says in an annotation which file it is from.
 func Load(ctx context.Context, paths []string, stdin io.Reader) ([]*unstructured.Unstructured, error) {
 	var out []*unstructured.Unstructured
 	for _, path := range paths {
@@ -56,7 +56,8 @@ var (
 
 func load(ctx context.Context, path string, stdin io.Reader) ([]*unstructured.Unstructured, error) {
 	if path == Stdin {
-		return decode(stdin)
+		objects, err := decode(stdin)
+		return from("standard input", objects), err
 	}
 	if strings.Contains(path, "://") {
 		return nil, errAddress
@@ -79,7 +80,8 @@ func loadFile(path string) ([]*unstructured.Unstructured, error) {
 		return nil, err
 	}
 	defer func() { _ = file.Close() }() // nothing was written
-	return decode(file)
+	objects, err := decode(file)
+	return from(path, objects), err
 }
 
 func loadFolder(folder string) ([]*unstructured.Unstructured, error) {
@@ -174,7 +176,8 @@ func build(ctx context.Context, path string) ([]*unstructured.Unstructured, erro
 			return nil, fmt.Errorf("build the kustomization with %s: %w: %s", strings.Join(command, " "), err,
 				strings.TrimSpace(says.String()))
 		}
-		return decode(&out)
+		objects, err := decode(&out)
+		return from(path, objects), err
 	}
 	return nil, errNoBuilder
 }
