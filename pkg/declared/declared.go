@@ -72,7 +72,7 @@ func (c *Cluster) add(o *unstructured.Unstructured, namespace, name string) erro
 			return fmt.Errorf("read the manifests: there are two of %s", Ref(o))
 		}
 		*into = append(*into, c.clean(o, namespace))
-	case o.GetAPIVersion() == "v1" && o.GetKind() == "Secret" && own:
+	case o.GetAPIVersion() == "v1" && o.GetKind() == "Secret":
 		c.Secrets = append(c.Secrets, c.clean(o, namespace))
 	default:
 		c.Left = append(c.Left, Ref(o))
@@ -80,19 +80,25 @@ func (c *Cluster) add(o *unstructured.Unstructured, namespace, name string) erro
 	return nil
 }
 
-// keepOwnSecrets keeps the Secrets of the cluster's authorities and of users that are declared too. A user's Secret
-// without its KafkaUser is what has the User Operator delete the user (UserController.java).
+// keepOwnSecrets keeps the Secrets of the cluster's authorities and of users that are declared too, and those that a
+// user's manifest names for its password, which carry no label of Strimzi's. A user's Secret without its KafkaUser is
+// what has the User Operator delete the user (UserController.java).
 func (c *Cluster) keepOwnSecrets(name string) {
-	wanted := strimzi.AuthoritySecrets(name)
+	own := strimzi.AuthoritySecrets(name)
+	var passwords []string
 	for _, u := range c.Users {
-		wanted = append(wanted, u.GetName())
+		own = append(own, c.userSecret(u))
+		if secret := strimzi.PasswordSecret(u.Object); secret != "" {
+			passwords = append(passwords, secret)
+		}
 	}
 	c.Secrets = slices.DeleteFunc(c.Secrets, func(s *unstructured.Unstructured) bool {
-		drop := !slices.Contains(wanted, s.GetName())
-		if drop {
+		labelled := s.GetLabels()[strimzi.ClusterLabel] == name
+		keep := labelled && slices.Contains(own, s.GetName()) || slices.Contains(passwords, s.GetName())
+		if !keep {
 			c.Left = append(c.Left, Ref(s))
 		}
-		return drop
+		return !keep
 	})
 }
 
@@ -141,17 +147,40 @@ func (c *Cluster) Secret(name string) *unstructured.Unstructured {
 	return c.Secrets[i]
 }
 
-// UsersBySecret tells apart the users whose Secret is declared too, and those that would get a new password or
+// UsersBySecret tells apart the users that come back as they were, and those that would get a new password or
 // certificate.
 func (c *Cluster) UsersBySecret() (with, without []*unstructured.Unstructured) {
 	for _, u := range c.Users {
-		if c.Secret(u.GetName()) != nil {
+		if c.KeepsCredentials(u) {
 			with = append(with, u)
 		} else {
 			without = append(without, u)
 		}
 	}
 	return with, without
+}
+
+// KeepsCredentials tells whether a Secret with a user's password or certificate is declared too, or that the user
+// needs none.
+func (c *Cluster) KeepsCredentials(user *unstructured.Unstructured) bool {
+	if !strimzi.HasOwnSecret(user.Object) || c.Secret(c.userSecret(user)) != nil {
+		return true
+	}
+	password := strimzi.PasswordSecret(user.Object)
+	return password != "" && c.Secret(password) != nil
+}
+
+// userSecret is the name of the Secret that the User Operator keeps for a user.
+func (c *Cluster) userSecret(user *unstructured.Unstructured) string {
+	return strimzi.UserSecretPrefix(c.Kafka.Object) + user.GetName()
+}
+
+// MayStand tells whether a declared Secret may be there before anything is created: one with a password that a user's
+// manifest names, which a person may have put there, and one of a user that is there.
+func (c *Cluster) MayStand(secret string, stands func(ref string) bool) bool {
+	return slices.ContainsFunc(c.Users, func(u *unstructured.Unstructured) bool {
+		return strimzi.PasswordSecret(u.Object) == secret || c.userSecret(u) == secret && stands(Ref(u))
+	})
 }
 
 // EntityOperator tells whether Kafka's manifest asks for an Entity Operator.

@@ -34,7 +34,7 @@ func (r *run) tryManifests(ctx context.Context) error {
 	var errs []error
 	for _, kind := range append(r.declaredKinds(), declaredKind{r.pause.gvr, kafka}) {
 		for _, o := range kind.objects {
-			notMade := r.standing[declared.Ref(o)] || o.GetKind() == strimzi.UserKind && d.Secret(o.GetName()) == nil
+			notMade := r.standing[declared.Ref(o)] || o.GetKind() == strimzi.UserKind && !d.KeepsCredentials(o)
 			if notMade {
 				continue
 			}

@@ -148,9 +148,10 @@ func (r *run) createSecret(ctx context.Context, step StepID, c created) (made bo
 }
 
 // maySecretStand tells whether a Secret of that name may be there already: those of authorities, which a person may
-// have put there before, and those of users that are there.
+// have put there before, and what the users' manifests allow.
 func (r *run) maySecretStand(name string) bool {
-	return slices.Contains(strimzi.AuthoritySecrets(r.Name), name) || r.standing["kafkauser/"+name]
+	return slices.Contains(strimzi.AuthoritySecrets(r.Name), name) ||
+		r.Declared.MayStand(name, func(ref string) bool { return r.standing[ref] })
 }
 
 // madeSecret tells whether this operation created a Secret.
