@@ -15,6 +15,7 @@ import (
 	"github.com/kafkarecover/kafkarecover/pkg/manifest"
 	"github.com/kafkarecover/kafkarecover/pkg/scan"
 	"github.com/kafkarecover/kafkarecover/pkg/volume"
+	"github.com/kafkarecover/kafkarecover/pkg/wording"
 )
 
 // exportRead is what was read for manifests.
@@ -176,6 +177,7 @@ func (r *exportRead) known(clusters []scan.Cluster, from string) {
 			}
 		}
 		r.notes = append(r.notes, manifest.Item{ID: "resource-known", Text: fmt.Sprintf(
-			"%s holds the Kafka resource and %d pools themselves: they say more than volumes can", from, len(c.Kafka.Pools))})
+			"%s holds the Kafka resource and %s of it: they say more than volumes can", from,
+			wording.Count(len(c.Kafka.Pools), "pool", "pools"))})
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/kafkarecover/kafkarecover/pkg/kraft/metadata/verify"
 	"github.com/kafkarecover/kafkarecover/pkg/output"
 	"github.com/kafkarecover/kafkarecover/pkg/volume"
+	"github.com/kafkarecover/kafkarecover/pkg/wording"
 )
 
 const metadataVerifyLong = `Check every batch and record of every metadata log and snapshot, each snapshot against the
@@ -157,8 +158,9 @@ func (v *MetadataVerify) Table(bool) output.Document {
 	for _, i := range v.Issues {
 		issues = append(issues, shownIssue{string(i.Level), i.Rule, i.Subject, i.Message, i.Remedy})
 	}
-	summary := fmt.Sprintf("%d volumes, %d metadata files with %d records, %d partition directories; newest metadata: %s",
-		v.Volumes, v.Files, v.Records, v.Partitions, dash(v.Newest))
+	summary := fmt.Sprintf("%s, %s with %s, %s; newest metadata: %s", wording.Count(v.Volumes, "volume", "volumes"),
+		wording.Count(v.Files, "metadata file", "metadata files"), wording.Count(v.Records, "record", "records"),
+		wording.Count(v.Partitions, "partition directory", "partition directories"), dash(v.Newest))
 	if len(issues) == 0 {
 		summary += "; nothing is wrong"
 	}

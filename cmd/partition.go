@@ -18,6 +18,7 @@ import (
 	"github.com/kafkarecover/kafkarecover/pkg/kraft/partition"
 	"github.com/kafkarecover/kafkarecover/pkg/output"
 	"github.com/kafkarecover/kafkarecover/pkg/progress"
+	"github.com/kafkarecover/kafkarecover/pkg/wording"
 )
 
 const partitionLong = `Read topic partitions on volumes, without a JVM and without a running cluster.
@@ -401,8 +402,9 @@ func (v *PartitionVerify) Table(bool) output.Document {
 	for _, i := range v.Issues {
 		issues = append(issues, shownIssue{string(i.Level), i.Rule, i.Volume + "/" + i.Path, i.Message, i.Remedy})
 	}
-	summary := fmt.Sprintf("%d partitions, %d files, %s in %d batches with %d records",
-		v.Partitions, v.Files, progress.Size(v.Bytes), v.Batches, v.Records)
+	summary := fmt.Sprintf("%s, %s, %s in %s with %s", wording.Count(v.Partitions, "partition", "partitions"),
+		wording.Count(v.Files, "file", "files"), progress.Size(v.Bytes), wording.Count(v.Batches, "batch", "batches"),
+		wording.Count(v.Records, "record", "records"))
 	if len(issues) == 0 && len(v.Unread) == 0 {
 		summary += "; nothing is wrong"
 	}

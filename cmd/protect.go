@@ -12,6 +12,7 @@ import (
 	"github.com/kafkarecover/kafkarecover/pkg/output"
 	"github.com/kafkarecover/kafkarecover/pkg/progress"
 	"github.com/kafkarecover/kafkarecover/pkg/protect"
+	"github.com/kafkarecover/kafkarecover/pkg/wording"
 )
 
 const protectLong = `Set the reclaim policy Retain on every volume of a cluster or namespace, at once
@@ -153,7 +154,7 @@ func (o *protectOptions) Run(ctx context.Context) (any, error) {
 	if err != nil {
 		step.Fail("not every volume is safe")
 	} else {
-		step.Done("%d volumes are safe", len(result.Volumes))
+		step.Done("%s safe", wording.Count(len(result.Volumes), "volume is", "volumes are"))
 	}
 	return result, err
 }

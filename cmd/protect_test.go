@@ -96,7 +96,7 @@ func TestProtectAndBack(t *testing.T) {
 	s := newStandIn(t)
 	s.volume(claim, "Bound", "Delete")
 	wantRan(t, s.run("protect", "kafka/my-cluster"), exitcode.OK, "safe", "Delete → Retain", "vol-1",
-		"1 volumes: 1 safe",
+		"1 volume: 1 safe",
 		filepath.Join(s.state, "kafkarecover", "protect-20261124-031502-"))
 	s.wantPolicy(claim, "Retain")
 	wantRan(t, s.run("protect", "--cluster", "my-cluster", "-o", "name"), exitcode.OK, "pv/pv-"+claim+"\n")

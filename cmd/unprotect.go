@@ -10,6 +10,7 @@ import (
 	"github.com/kafkarecover/kafkarecover/pkg/exitcode"
 	"github.com/kafkarecover/kafkarecover/pkg/output"
 	"github.com/kafkarecover/kafkarecover/pkg/protect"
+	"github.com/kafkarecover/kafkarecover/pkg/wording"
 )
 
 const unprotectLong = `Take Retain off volumes again, when the cluster is back and its disks shall be
@@ -94,7 +95,8 @@ func (o *unprotectOptions) confirm(ctx context.Context, plan *protect.Unprotecti
 		return err
 	}
 	want := o.scope.String()
-	question := fmt.Sprintf("\nType %s to take Retain off %d volumes: ", want, plan.Count(protect.Planned))
+	question := fmt.Sprintf("\nType %s to take Retain off %s: ", want,
+		wording.Count(plan.Count(protect.Planned), "volume", "volumes"))
 	agreed, err := o.factory.IO.ConfirmByTyping(ctx, question, want)
 	if err != nil {
 		return err

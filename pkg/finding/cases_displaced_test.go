@@ -33,7 +33,8 @@ func displacedCases() []ruleCase {
 		{
 			rule: rule, name: "records", want: []string{"cluster"}, change: holding(finding.Held{Bytes: 2048, End: 12}),
 			says: []string{
-				"1 partition directories of 1 topics", pvcB00 + " (pv/pv-new):kafka-log0/orders-0: 2.0 KiB, offsets 0 to 12",
+				"1 partition directory has taken records", "of 1 topic",
+				pvcB00 + " (pv/pv-new):kafka-log0/orders-0: 2.0 KiB, offsets 0 to 12",
 			},
 		},
 		{

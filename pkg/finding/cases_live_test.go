@@ -233,7 +233,7 @@ func liveCases() []ruleCase {
 				w.Cluster.Kafka.UserOperator, w.Cluster.KafkaUsers = true, []string{"alice", "bob"}
 				w.users("alice", "CN=bob,O=x", "*", "ANONYMOUS", "carol")
 			},
-			says: []string{`"carol": no KafkaUser`, "1 users"},
+			says: []string{`"carol": no KafkaUser`, "1 user of"},
 		},
 		{
 			rule: "user-operator-would-delete", name: "KafkaUsers may not be listed", want: []string{kafka}, unevaluated: true,

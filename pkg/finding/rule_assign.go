@@ -7,6 +7,7 @@ import (
 
 	"github.com/kafkarecover/kafkarecover/pkg/kraft/logdir"
 	"github.com/kafkarecover/kafkarecover/pkg/strimzi"
+	"github.com/kafkarecover/kafkarecover/pkg/wording"
 )
 
 const sourceAssign = "Strimzi: NodeIdAssignor; tried: docs/strimzi-facts.md, shifted node IDs"
@@ -330,8 +331,8 @@ func (s *scene) gaps() []found {
 		if from, to := s.nodeIDs[i-1], s.nodeIDs[i]; to-from > 1 {
 			out = append(out, found{
 				subject: node(from + 1), unevaluated: true,
-				message: fmt.Sprintf("no volume was found of %d nodes between %d and %d, and nothing says whether there were any",
-					to-from-1, from, to),
+				message: fmt.Sprintf("no volume was found of %s between %d and %d, and nothing says whether there was any",
+					wording.Count(to-from-1, "node", "nodes"), from, to),
 			})
 		}
 	}

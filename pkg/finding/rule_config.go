@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/kafkarecover/kafkarecover/pkg/strimzi"
+	"github.com/kafkarecover/kafkarecover/pkg/wording"
 )
 
 // configRules judge what the Kafka resource sets for its brokers.
@@ -33,7 +34,7 @@ func judgeConfigAbove(s *scene) []found {
 	for _, a := range s.assigned {
 		if p := c.Pool(a.Pool); p != nil && p.HasRole(strimzi.RoleBroker) {
 			brokers += len(a.Desired)
-			counted = append(counted, fmt.Sprintf("pool %s: %d brokers", a.Pool, len(a.Desired)))
+			counted = append(counted, fmt.Sprintf("pool %s: %s", a.Pool, wording.Count(len(a.Desired), "broker", "brokers")))
 		}
 	}
 	above := c.Kafka.ConfigAbove(brokers)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/kafkarecover/kafkarecover/pkg/kraft/logdir"
 	"github.com/kafkarecover/kafkarecover/pkg/volume"
+	"github.com/kafkarecover/kafkarecover/pkg/wording"
 )
 
 const sourceLogManager = "Kafka: LogManager.loadLog"
@@ -184,7 +185,7 @@ func judgeSkipped(s *scene) []found {
 	}
 	return []found{{
 		subject: "cluster",
-		message: fmt.Sprintf("none of %d volumes was read; only objects were looked at", len(s.vols)),
+		message: "none of " + wording.Count(len(s.vols), "volume", "volumes") + " was read; only objects were looked at",
 	}}
 }
 
@@ -388,7 +389,8 @@ func judgeUnclean(s *scene) []found {
 		if len(d.Partitions) == 0 || d.CleanShutdown != nil || v.running() {
 			return nil
 		}
-		return []string{fmt.Sprintf("%s: %d partitions, no .kafka_cleanshutdown", at(v.Volume, d), len(d.Partitions))}
+		return []string{fmt.Sprintf("%s: %s, no .kafka_cleanshutdown", at(v.Volume, d),
+			wording.Count(len(d.Partitions), "partition", "partitions"))}
 	}, "was not left by a clean stop")
 }
 

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/kafkarecover/kafkarecover/pkg/volume"
+	"github.com/kafkarecover/kafkarecover/pkg/wording"
 )
 
 // Displaced is a volume that a claim holds now and that will lose it to another one, with what its cluster has taken.
@@ -86,8 +87,9 @@ func judgeDisplaced(s *scene) []found {
 	case len(held) > 0:
 		return []found{{
 			subject: "cluster", evidence: append(held, unknown...),
-			message: fmt.Sprintf("%d partition directories of %d topics have taken records on the volumes that will lose "+
-				"their claims", len(held), len(topics)),
+			message: fmt.Sprintf("%s taken records on the volumes that will lose their claims, of %s",
+				wording.Count(len(held), "partition directory has", "partition directories have"),
+				wording.Count(len(topics), "topic", "topics")),
 		}}
 	case len(unknown) > 0:
 		return []found{{

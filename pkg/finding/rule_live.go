@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/kafkarecover/kafkarecover/pkg/strimzi"
+	"github.com/kafkarecover/kafkarecover/pkg/wording"
 )
 
 // liveRules judge what the operator will do: which cluster ID it takes, who else writes, and whether it is there.
@@ -191,7 +192,8 @@ func judgeUsers(s *scene) []found {
 	if !c.UsersKnown {
 		return []found{{
 			subject: s.kafkaSubject(), unevaluated: true,
-			message: fmt.Sprintf("KafkaUsers could not be listed; the metadata has %d users", len(newest.Image.Users)),
+			message: "KafkaUsers could not be listed; the metadata has " +
+				wording.Count(len(newest.Image.Users), "user", "users"),
 		}}
 	}
 	var evidence []string
@@ -200,8 +202,8 @@ func judgeUsers(s *scene) []found {
 			evidence = append(evidence, quoted(u)+": no KafkaUser")
 		}
 	}
-	return one(s.kafkaSubject(), fmt.Sprintf("asks for the User Operator, and %d users of the metadata have no KafkaUser",
-		len(evidence)), evidence)
+	return one(s.kafkaSubject(), "asks for the User Operator, and "+
+		wording.Count(len(evidence), "user of the metadata has", "users of the metadata have")+" no KafkaUser", evidence)
 }
 
 // userName is the name of the KafkaUser that stands for a principal; empty for those the User Operator leaves alone.

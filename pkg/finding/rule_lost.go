@@ -7,6 +7,7 @@ import (
 
 	"github.com/kafkarecover/kafkarecover/pkg/kraft/logdir"
 	"github.com/kafkarecover/kafkarecover/pkg/volume"
+	"github.com/kafkarecover/kafkarecover/pkg/wording"
 )
 
 const sourceLost = "Kafka: ReplicationControlManager.handleBrokerFenced, PartitionChangeBuilder; KafkaRaftClient, " +
@@ -152,8 +153,8 @@ func (s *scene) judgeLostBroker(id int32, newest *volume.Volume, evidence []stri
 	}
 	return []found{{
 		subject: node(id), evidence: append(evidence, lines...),
-		message: fmt.Sprintf("is lost, and nobody else can be elected leader of %d partitions, by the metadata on %s up "+
-			"to %s", alone, newest.Name, position(newest.Image.End)),
+		message: fmt.Sprintf("is lost, and nobody else can be elected leader of %s, by the metadata on %s up to %s",
+			wording.Count(alone, "partition", "partitions"), newest.Name, position(newest.Image.End)),
 		remedy: "look for its volumes; accepted, these partitions have no leader until it joins, empty: what only it had " +
 			"is gone, and replicas that were not in sync have what they hold cut off where it is elected. With eligible " +
 			"leader replicas it is not: they stay without a leader until an unclean election takes what is left",

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/kafkarecover/kafkarecover/pkg/kraft/logdir"
+	"github.com/kafkarecover/kafkarecover/pkg/wording"
 )
 
 const sourceRaft = "Kafka: KafkaRaftClient, Raft section 5.4; tried: docs/strimzi-facts.md, empty controllers"
@@ -248,7 +249,8 @@ func judgeEmptyBroker(s *scene) []found {
 		}
 		out = append(out, found{
 			subject: node(id), unevaluated: unevaluated,
-			message: fmt.Sprintf("is in the in-sync replicas of %d partitions, without the data of them", partitions),
+			message: fmt.Sprintf("is in the in-sync replicas of %s",
+				wording.Count(partitions, "partition, without its data", "partitions, without the data of them")),
 			evidence: append(evidence, fmt.Sprintf("%s: metadata up to %s has broker %d in sync", newest.Name,
 				position(newest.Image.End), id)),
 		})

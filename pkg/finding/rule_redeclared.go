@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/kafkarecover/kafkarecover/pkg/volume"
+	"github.com/kafkarecover/kafkarecover/pkg/wording"
 )
 
 // Redeclared are PersistentVolumes that are to be declared anew, from what an earlier look saved of them, and the
@@ -109,7 +110,8 @@ func judgeNoNode(s *scene) []found {
 			})
 		case !slices.ContainsFunc(d.Nodes, pv.ReachableFrom):
 			out = append(out, found{
-				subject: "pv/" + pv.Name, message: fmt.Sprintf("none of the %d nodes matches its node affinity", len(d.Nodes)),
+				subject:  "pv/" + pv.Name,
+				message:  "none of " + wording.Count(len(d.Nodes), "node", "nodes") + " matches its node affinity",
 				evidence: []string{"pv/" + pv.Name + " asks for " + asked, "nodes: " + nodeNames(d.Nodes)},
 			})
 		}

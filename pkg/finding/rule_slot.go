@@ -9,6 +9,7 @@ import (
 	"github.com/kafkarecover/kafkarecover/pkg/kraft/logdir"
 	"github.com/kafkarecover/kafkarecover/pkg/strimzi"
 	"github.com/kafkarecover/kafkarecover/pkg/volume"
+	"github.com/kafkarecover/kafkarecover/pkg/wording"
 )
 
 // slotRules judge whether each node will find its own directory where it looks.
@@ -179,7 +180,8 @@ func contentsOf(v *volume.Volume, d *logdir.LogDir) []string {
 	if !holdsData(d) {
 		return nil
 	}
-	line := fmt.Sprintf("%s: %d partitions, %s", at(v, d), len(d.Partitions), bytes(d.UsedBytes))
+	line := fmt.Sprintf("%s: %s, %s", at(v, d), wording.Count(len(d.Partitions), "partition", "partitions"),
+		bytes(d.UsedBytes))
 	if d.Metadata != nil {
 		line += ", metadata log up to " + position(d.Metadata.End)
 	}

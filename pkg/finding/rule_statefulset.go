@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/kafkarecover/kafkarecover/pkg/statefulset"
+	"github.com/kafkarecover/kafkarecover/pkg/wording"
 )
 
 const sourceSet = "Kubernetes: StatefulSet controller (getPersistentVolumeClaims)"
@@ -113,13 +114,15 @@ func judgeWouldMake(s *scene) []found {
 		return nil
 	}
 	f := found{
-		subject:  set.Ref(),
-		message:  fmt.Sprintf("asks for %d pods, and %d claims are to be made", set.Replicas, len(missing)),
+		subject: set.Ref(),
+		message: fmt.Sprintf("asks for %s, and %s to be made", wording.Count(set.Replicas, "pod", "pods"),
+			wording.Count(len(missing), "claim is", "claims are")),
 		evidence: []string{"not there or not bound: pvc/" + strings.Join(missing, " pvc/")},
 		remedy:   fmt.Sprintf("`%s`, wait until its pods are gone, then run this again", set.ScaleCommand(0)),
 	}
 	if set.Replicas == 0 {
-		f.message = fmt.Sprintf("is scaled to zero, and %d pods of it are still there", len(set.Pods))
+		f.message = "is scaled to zero, and " + wording.Count(len(set.Pods), "pod of it is", "pods of it are") +
+			" still there"
 	}
 	if len(set.Pods) > 0 {
 		f.evidence = append(f.evidence, "there: pod/"+strings.Join(set.Pods, " pod/"))

@@ -10,6 +10,7 @@ import (
 	"github.com/kafkarecover/kafkarecover/pkg/kube"
 	"github.com/kafkarecover/kafkarecover/pkg/output"
 	"github.com/kafkarecover/kafkarecover/pkg/volume"
+	"github.com/kafkarecover/kafkarecover/pkg/wording"
 )
 
 // State is what became of a volume.
@@ -205,7 +206,7 @@ func (r *Result) summary() []output.Line {
 	for i := range r.Volumes {
 		count[r.Volumes[i].State]++
 	}
-	text := fmt.Sprintf("%d volumes: %d safe", len(r.Volumes), count[Safe])
+	text := fmt.Sprintf("%s: %d safe", wording.Count(len(r.Volumes), "volume", "volumes"), count[Safe])
 	for _, s := range []State{InFlight, Gone, Unprotected} {
 		if count[s] > 0 {
 			text += fmt.Sprintf(", %d %s", count[s], s)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/kafkarecover/kafkarecover/pkg/kube"
 	"github.com/kafkarecover/kafkarecover/pkg/strimzi"
+	"github.com/kafkarecover/kafkarecover/pkg/wording"
 )
 
 // action is one step of a plan with what carries it out.
@@ -259,7 +260,7 @@ func (r *run) stepClusterID(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("write the cluster ID into kafka %q: %w", r.Name, err)
 	}
-	return fmt.Sprintf("kafka/%s and %d pools", r.Name, len(r.before.Cluster.Pools)), nil
+	return fmt.Sprintf("kafka/%s and %s", r.Name, wording.Count(len(r.before.Cluster.Pools), "pool", "pools")), nil
 }
 
 // atNewest repeats a conditional write that met a newer version.

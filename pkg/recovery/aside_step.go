@@ -15,6 +15,7 @@ import (
 	"github.com/kafkarecover/kafkarecover/pkg/kube"
 	"github.com/kafkarecover/kafkarecover/pkg/strimzi"
 	"github.com/kafkarecover/kafkarecover/pkg/volume"
+	"github.com/kafkarecover/kafkarecover/pkg/wording"
 )
 
 // RenameRequest asks for one directory at the root of a claim's volume to be renamed.
@@ -137,7 +138,8 @@ func (r *run) stepSetAside(ctx context.Context) (string, error) {
 		}
 	}
 	r.renamed = true
-	return fmt.Sprintf("%d renamed, %d pod sets stopped for it", len(r.asides), len(r.stopped)), nil
+	return fmt.Sprintf("%d renamed, %s stopped for it", len(r.asides),
+		wording.Count(len(r.stopped), "pod set", "pod sets")), nil
 }
 
 // asidesMayBegin looks again at what was decided on: reconciliation paused, claims and volumes as they were, none of

@@ -9,6 +9,7 @@ import (
 	"github.com/kafkarecover/kafkarecover/pkg/placement"
 	"github.com/kafkarecover/kafkarecover/pkg/strimzi"
 	"github.com/kafkarecover/kafkarecover/pkg/volume"
+	"github.com/kafkarecover/kafkarecover/pkg/wording"
 )
 
 // CheckState is the outcome of one check.
@@ -263,7 +264,7 @@ func (b baseline) checkDirectories(now baseline, unread []string) Check {
 			return c
 		}
 	}
-	return passUnless(c, unread, fmt.Sprintf("%d directories", len(b.directories)))
+	return passUnless(c, unread, wording.Count(len(b.directories), "directory", "directories"))
 }
 
 func (b baseline) checkTopics(now baseline, unread []string) Check {
@@ -278,7 +279,7 @@ func (b baseline) checkTopics(now baseline, unread []string) Check {
 		c.State, c.Detail = CheckFailed, fmt.Sprintf("no longer on any volume: %v", missing)
 		return c
 	}
-	return passUnless(c, unread, fmt.Sprintf("%d topics", len(b.topics)))
+	return passUnless(c, unread, wording.Count(len(b.topics), "topic", "topics"))
 }
 
 func (b baseline) checkStrays(now baseline, unread []string) Check {

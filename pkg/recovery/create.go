@@ -17,6 +17,7 @@ import (
 	"github.com/kafkarecover/kafkarecover/pkg/placement"
 	"github.com/kafkarecover/kafkarecover/pkg/strimzi"
 	"github.com/kafkarecover/kafkarecover/pkg/volume"
+	"github.com/kafkarecover/kafkarecover/pkg/wording"
 )
 
 // bindTimeout bounds the wait for one claim: nine were seen to be bound within two seconds.
@@ -66,7 +67,8 @@ func (r *run) stepClaims(ctx context.Context) (string, error) {
 		return "", err
 	}
 	r.base.adopt(r.before.Volumes)
-	return fmt.Sprintf("%d claims, each bound to its volume", len(todo)), r.journalDecision(ctx)
+	return wording.Count(len(todo), "claim, bound to its volume", "claims, each bound to its volume"),
+		r.journalDecision(ctx)
 }
 
 // missingClaims are the placements whose claim is not there yet.
@@ -148,12 +150,12 @@ func (r *run) stepResources(ctx context.Context) (string, error) {
 		return "", fmt.Errorf("read back what was created: kafka %q is not there", r.Name)
 	}
 	if len(seen.Cluster.Pools) != len(r.before.Cluster.Pools) {
-		return "", fmt.Errorf("read back what was created: there are %d pools, not %d", len(seen.Cluster.Pools),
-			len(r.before.Cluster.Pools))
+		return "", fmt.Errorf("read back what was created: found %s, not %d",
+			wording.Count(len(seen.Cluster.Pools), "pool", "pools"), len(r.before.Cluster.Pools))
 	}
 	r.before.Cluster, r.before.Planned = seen.Cluster, false
 	r.pause.uid, r.plan.KafkaUID = seen.Cluster.Kafka.UID, seen.Cluster.Kafka.UID
-	return fmt.Sprintf("%d resources, kafka/%s paused", made, r.Name), r.journalDecision(ctx)
+	return fmt.Sprintf("%s, kafka/%s paused", wording.Count(made, "resource", "resources"), r.Name), r.journalDecision(ctx)
 }
 
 // created is one object to create, with the resource it is of.
@@ -263,5 +265,5 @@ func (r *run) stepNodeIDs(ctx context.Context) (string, error) {
 		}
 		pool.Status.NodeIDs = ids
 	}
-	return fmt.Sprintf("%d pools", len(r.before.Cluster.Pools)), nil
+	return wording.Count(len(r.before.Cluster.Pools), "pool", "pools"), nil
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/kafkarecover/kafkarecover/pkg/declared"
 	"github.com/kafkarecover/kafkarecover/pkg/kube"
 	"github.com/kafkarecover/kafkarecover/pkg/strimzi"
+	"github.com/kafkarecover/kafkarecover/pkg/wording"
 )
 
 // dryRun ends a run that changes nothing. A server dry run has the API server check every write whose content is known
@@ -20,8 +21,8 @@ import (
 func (r *run) dryRun(ctx context.Context) error {
 	r.result.Reason = "dry run: nothing was changed"
 	if n := len(r.redeclaring.todo); n > 0 {
-		r.result.Next = append(r.result.Next, fmt.Sprintf("%d volumes were declared to be read; their objects are taken "+
-			"back as the dry run ends", n))
+		r.result.Next = append(r.result.Next, wording.Count(n, "volume was declared to be read; its object is",
+			"volumes were declared to be read; their objects are")+" taken back as the dry run ends")
 	}
 	if r.DryRun != DryRunServer {
 		return nil

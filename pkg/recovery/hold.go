@@ -125,7 +125,7 @@ func (r *run) judgeHold(ctx context.Context) (done bool, err error) {
 	}
 	h.uid, h.was = string(u.GetUID()), replicasOf(u)
 	if h.was < 1 || h.was > mostReplicas {
-		return r.refuse(fmt.Sprintf("%s: %s asks for %d replicas", holdFlag, h, h.was)), nil
+		return r.refuse(fmt.Sprintf("%s: %s asks for %s", holdFlag, h, replicasText(h.was))), nil
 	}
 	if err := r.findOthers(ctx); err != nil {
 		return false, err
@@ -148,7 +148,7 @@ func (r *run) judgeHold(ctx context.Context) (done bool, err error) {
 		return false, nil
 	}
 	r.result.Findings, r.result.Refusals = h.findings, d.Refusals
-	return r.refuse(fmt.Sprintf("%d findings refuse; each says what to do. %s was not touched", len(d.Refusals), h)), nil
+	return r.refuse(fmt.Sprintf("%s. %s was not touched", refusing(d.Refusals), h)), nil
 }
 
 const (

@@ -14,6 +14,7 @@ import (
 	"github.com/kafkarecover/kafkarecover/pkg/kube"
 	"github.com/kafkarecover/kafkarecover/pkg/strimzi"
 	"github.com/kafkarecover/kafkarecover/pkg/volume"
+	"github.com/kafkarecover/kafkarecover/pkg/wording"
 )
 
 // The steps of a restore without nodes that are lost for good.
@@ -175,7 +176,7 @@ func (r *run) stepHoldBack(ctx context.Context) (string, error) {
 			return "", fmt.Errorf("hold pvc/%s back: %w", c, err)
 		}
 	}
-	return fmt.Sprintf("%d claims, which no volume is made for", len(r.base.held)), nil
+	return wording.Count(len(r.base.held), "claim", "claims") + ", which no volume is made for", nil
 }
 
 func isHeldBack(claim *unstructured.Unstructured) bool {

@@ -13,6 +13,7 @@ import (
 	"github.com/kafkarecover/kafkarecover/pkg/kube"
 	"github.com/kafkarecover/kafkarecover/pkg/object"
 	"github.com/kafkarecover/kafkarecover/pkg/strimzi"
+	"github.com/kafkarecover/kafkarecover/pkg/wording"
 )
 
 const (
@@ -48,7 +49,7 @@ func (r *run) planScaleBack() Step {
 	h := r.away
 	return Step{
 		ID: StepScaleBack, Title: fmt.Sprintf("scale %s back to what it was", h),
-		Does:    []string{fmt.Sprintf("scale %s from 0 to %d replicas", h, h.was)},
+		Does:    []string{fmt.Sprintf("scale %s from 0 to %s", h, replicasText(h.was))},
 		Expects: []string{"kafka/" + r.Name + " is stored, and paused"},
 		Check:   "read back from the API server",
 	}
@@ -104,7 +105,7 @@ func (r *run) stepHold(ctx context.Context) (string, error) {
 	if !h.active {
 		err := r.scale(ctx, StepHoldOperator, 0, func(u *unstructured.Unstructured) error {
 			if n := replicasOf(u); n != h.was {
-				return fmt.Errorf("%s asks for %d replicas, and %d when it was looked at", h, n, h.was)
+				return fmt.Errorf("%s asks for %s, and %d when it was looked at", h, replicasText(n), h.was)
 			}
 			h.active = true // from the moment it is announced
 			return nil
@@ -167,7 +168,8 @@ func (r *run) stillHeld(ctx context.Context) (left string, err error) {
 		return "", fmt.Errorf("see whether the operator's pods are gone: %w", err)
 	}
 	if n := len(pods.Items); n > 0 {
-		return fmt.Sprintf("%d pods of the operator are left: %s", n, pods.Items[0].GetName()), nil
+		return wording.Count(n, "pod of the operator is", "pods of the operator are") + " left: " +
+			pods.Items[0].GetName(), nil
 	}
 	return "", nil
 }
@@ -204,10 +206,10 @@ func (r *run) scaleBack(ctx context.Context, step StepID) (note string, err erro
 	if h == nil || !h.active {
 		return "it was scaled back before", nil
 	}
-	note = fmt.Sprintf("%s has %d replicas again", h, h.was)
+	note = fmt.Sprintf("%s has %s again", h, replicasText(h.was))
 	err = r.scale(ctx, step, h.was, func(u *unstructured.Unstructured) error {
 		if n := replicasOf(u); n > 0 {
-			note = fmt.Sprintf("%s has %d replicas", h, n)
+			note = fmt.Sprintf("%s has %s", h, replicasText(n))
 			return errScaledBack
 		}
 		return nil

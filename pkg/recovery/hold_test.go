@@ -326,7 +326,7 @@ func TestAnOperatorIsNotLeftAwayInSilence(t *testing.T) {
 				return forbidden(r)
 			}
 			return nil
-		}, "has 1 replicas again", false},
+		}, "has 1 replica again", false},
 		"nor may it be scaled back": {func(l *lost, r *http.Request) *http.Response {
 			if creates(r, "kafkas") ||
 				strings.HasSuffix(r.URL.Path, "/scale") && l.replicas() == 0 {
@@ -348,7 +348,7 @@ func TestAnOperatorIsNotLeftAwayInSilence(t *testing.T) {
 				l.changeOperator(func(o kubetest.Object) { o["spec"].(kubetest.Object)["replicas"] = 1 })
 			}
 			return nil
-		}, "has 1 replicas", false},
+		}, "has 1 replica", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

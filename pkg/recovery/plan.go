@@ -7,6 +7,7 @@ import (
 
 	"github.com/kafkarecover/kafkarecover/pkg/finding"
 	"github.com/kafkarecover/kafkarecover/pkg/protect"
+	"github.com/kafkarecover/kafkarecover/pkg/wording"
 )
 
 // StepID names a step. IDs are stable: journals and scripts refer to them.
@@ -208,7 +209,7 @@ func retainStep(in planInput) Step {
 
 func readStep(in planInput) Step {
 	return Step{
-		ID: StepRead, Title: fmt.Sprintf("read and judge %d volumes", len(in.claims)),
+		ID: StepRead, Title: "read and judge " + wording.Count(len(in.claims), "volume", "volumes"),
 		Check: "every volume says the same cluster ID, each fills its own slot, no rule refuses",
 		State: StepDone,
 	}

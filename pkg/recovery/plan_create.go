@@ -9,6 +9,7 @@ import (
 	"github.com/kafkarecover/kafkarecover/pkg/declared"
 	"github.com/kafkarecover/kafkarecover/pkg/placement"
 	"github.com/kafkarecover/kafkarecover/pkg/strimzi"
+	"github.com/kafkarecover/kafkarecover/pkg/wording"
 )
 
 // The steps of a restore whose resources or claims are gone, between the lock and the pause, and around them.
@@ -101,7 +102,9 @@ func createSteps(in planInput) []Step {
 // claimsStep makes claims and binds volumes to them.
 func claimsStep(todo []placement.Placement) Step {
 	claims := Step{
-		ID: StepClaims, Title: fmt.Sprintf("make %d claims and bind the volumes to them", len(todo)),
+		ID: StepClaims,
+		Title: "make " + wording.Count(len(todo), "claim and bind the volume to it",
+			"claims and bind the volumes to them"),
 		Expects: []string{"every volume is Retain, is held by no claim, and is the one that was judged"},
 		Check:   "claim and volume Bound to each other by UID; a volume is never Available in between",
 		Undo:    "tie each volume to what it was tied to, then delete the claim",

@@ -14,6 +14,7 @@ import (
 	"github.com/kafkarecover/kafkarecover/pkg/protect"
 	"github.com/kafkarecover/kafkarecover/pkg/strimzi"
 	"github.com/kafkarecover/kafkarecover/pkg/volume"
+	"github.com/kafkarecover/kafkarecover/pkg/wording"
 )
 
 // writesAtOnce bounds how many volumes are patched side by side; a hundred take about a second with it.
@@ -105,7 +106,7 @@ func (r *run) weigh(findings []finding.Finding) {
 	}
 	if r.decision.Refused() {
 		r.result.Outcome, r.result.Refusals = OutcomeRefused, r.decision.Refusals
-		r.result.Reason = fmt.Sprintf("%d findings refuse; each says what to do", len(r.decision.Refusals))
+		r.result.Reason = refusing(r.decision.Refusals)
 	}
 }
 
@@ -176,7 +177,7 @@ func (r *run) chooseID() (id, from string, err error) {
 	agreed, groups, ok := finding.AgreedClusterID(volumes)
 	switch {
 	case r.ClusterID == "" && ok:
-		return agreed, fmt.Sprintf("meta.properties of %d volumes agree", len(volumes)), nil
+		return agreed, "meta.properties of " + wording.Count(len(volumes), "volume says it", "volumes agree"), nil
 	case r.ClusterID == "":
 		return "", "", errNoID
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/kafkarecover/kafkarecover/pkg/placement"
 	"github.com/kafkarecover/kafkarecover/pkg/strimzi"
 	"github.com/kafkarecover/kafkarecover/pkg/volume"
+	"github.com/kafkarecover/kafkarecover/pkg/wording"
 )
 
 // Displaced is a volume that loses its claim to another one: what it says it is of, and what was written to it.
@@ -62,7 +63,7 @@ func acceptedText(held []finding.Held) string {
 	}
 	slices.Sort(topics)
 	if taken == 0 {
-		return fmt.Sprintf("%d partitions without a record, of %s", len(ends), strings.Join(topics, ", "))
+		return wording.Count(len(ends), "partition", "partitions") + " without a record, of " + strings.Join(topics, ", ")
 	}
 	return fmt.Sprintf("%d of %d partitions have records: %d offsets, %d bytes, of %s", taken, len(ends), offsets, size,
 		strings.Join(topics, ", "))
@@ -183,7 +184,9 @@ func rebindSteps(in planInput) []Step {
 func letGoStep(in planInput) Step {
 	p := in.rebind
 	s := Step{
-		ID: StepLetGo, Title: fmt.Sprintf("let %d claims go that hold other volumes", len(p.letGo)),
+		ID: StepLetGo,
+		Title: "let " + wording.Count(len(p.letGo), "claim go that holds another volume",
+			"claims go that hold other volumes"),
 		Expects: []string{
 			"read once more, now that no pod writes: every volume is what was judged",
 			"right before its claim is deleted, each volume is Retain, not Terminating, and used by no pod",
@@ -192,7 +195,8 @@ func letGoStep(in planInput) Step {
 		Undo:  "make the claims again as they were, and tie their volumes to them; they have other UIDs then",
 	}
 	if p.lost {
-		s.Title = fmt.Sprintf("let %d claims go that are in the places of lost nodes, and hold nothing", len(p.letGo))
+		s.Title = "let " + wording.Count(len(p.letGo), "claim go that is in the place of a lost node, and holds nothing",
+			"claims go that are in the places of lost nodes, and hold nothing")
 	}
 	for _, l := range p.letGo {
 		s.Does = append(s.Does, letGoText(l)...)
@@ -202,7 +206,8 @@ func letGoStep(in planInput) Step {
 		for _, d := range p.displaced {
 			held = append(held, d.Held...)
 		}
-		s.Risk = fmt.Sprintf("what was written to %d volumes stays on them, and is in no cluster: %s", n, acceptedText(held))
+		s.Risk = fmt.Sprintf("what was written to %s, and is in no cluster: %s",
+			wording.Count(n, "volume stays on it", "volumes stays on them"), acceptedText(held))
 	}
 	return s
 }

@@ -79,7 +79,7 @@ func TestReplicasOfAPartitionCountOnce(t *testing.T) {
 	t.Parallel()
 	for want, held := range map[string][]finding.Held{
 		"no partition": nil,
-		"1 partitions without a record, of orders": {
+		"1 partition without a record, of orders": {
 			{Dir: "kafka-log0/orders-0", Topic: "orders"}, {Dir: "kafka-log1/orders-0", Topic: "orders", End: -1},
 		},
 		"2 of 3 partitions have records: 49 offsets, 300 bytes, of billing, orders": {

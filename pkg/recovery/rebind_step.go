@@ -19,6 +19,7 @@ import (
 	"github.com/kafkarecover/kafkarecover/pkg/placement"
 	"github.com/kafkarecover/kafkarecover/pkg/strimzi"
 	"github.com/kafkarecover/kafkarecover/pkg/volume"
+	"github.com/kafkarecover/kafkarecover/pkg/wording"
 )
 
 // stepStopPods deletes the pod sets and waits until nothing holds a claim. Deleting pods is not enough: the controller
@@ -41,7 +42,7 @@ func (r *run) stepStopPods(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("%d pod sets deleted, no pod holds a claim, %s", deleted, attached), nil
+	return wording.Count(deleted, "pod set", "pod sets") + " deleted, no pod holds a claim, " + attached, nil
 }
 
 func (r *run) letGoClaims() []string {
@@ -146,7 +147,8 @@ func (r *run) stepLetGo(ctx context.Context) (string, error) {
 	if err := group.Wait(); err != nil {
 		return "", err
 	}
-	note := fmt.Sprintf("%d claims are gone, their volumes are kept", len(r.before.LetGo))
+	note := wording.Count(len(r.before.LetGo), "claim is gone, its volume is kept",
+		"claims are gone, their volumes are kept")
 	if n := len(r.plan.Displaced); n > 0 && r.RebindClaims {
 		var held []finding.Held
 		for _, d := range r.plan.Displaced {

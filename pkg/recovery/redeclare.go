@@ -16,6 +16,7 @@ import (
 	"github.com/kafkarecover/kafkarecover/pkg/object"
 	"github.com/kafkarecover/kafkarecover/pkg/redeclared"
 	"github.com/kafkarecover/kafkarecover/pkg/volume"
+	"github.com/kafkarecover/kafkarecover/pkg/wording"
 )
 
 // redeclaring is what became of the volumes that are declared anew.
@@ -53,8 +54,7 @@ func (r *run) redeclareVolumes(ctx context.Context) (refused bool, err error) {
 	}
 	if d := finding.Decide(r.redeclaring.findings, r.Accept); d.Refused() {
 		r.result.Findings, r.result.Refusals = r.redeclaring.findings, d.Refusals
-		return r.refuse(fmt.Sprintf("%d findings refuse; each says what to do. No volume was declared",
-			len(d.Refusals))), nil
+		return r.refuse(refusing(d.Refusals) + ". No volume was declared"), nil
 	}
 	step := r.planVolumes()
 	if step.State == StepSkipped {
@@ -318,8 +318,8 @@ func (r *run) planVolumes() *Step {
 		return nil
 	}
 	s := &Step{
-		ID: StepVolumes, Title: fmt.Sprintf("declare %d volumes anew, as they were saved on %s",
-			len(r.redeclaring.todo), r.Redeclared.Origin.Time.UTC().Format(time.RFC3339)),
+		ID: StepVolumes, Title: fmt.Sprintf("declare %s anew, as saved on %s",
+			wording.Count(len(r.redeclaring.todo), "volume", "volumes"), r.Redeclared.Origin.Time.UTC().Format(time.RFC3339)),
 		Check: "every one Released and Retain, bound to no claim; a volume is never Available in between",
 		Undo:  "delete the objects where they are still as they were declared and no claim holds them; the disks stay",
 		Risk: "a PersistentVolume is an object of the whole cluster; another Kubernetes cluster that has these disks must " +

@@ -14,6 +14,7 @@ import (
 	"github.com/kafkarecover/kafkarecover/pkg/statefulset"
 	"github.com/kafkarecover/kafkarecover/pkg/strimzi"
 	"github.com/kafkarecover/kafkarecover/pkg/volume"
+	"github.com/kafkarecover/kafkarecover/pkg/wording"
 )
 
 // run is one restore under way.
@@ -243,8 +244,8 @@ func (r *run) alreadyRight(ctx context.Context, id string) (bool, error) {
 	}
 	r.result.Findings = seen.Findings
 	r.result.Outcome, r.result.ClusterID = OutcomeAlreadyRight, id
-	r.result.Reason = fmt.Sprintf("kafka/%s is Ready with cluster ID %s, which is what its %d volumes say; nothing was "+
-		"touched", r.Name, id, len(seen.Volumes))
+	r.result.Reason = fmt.Sprintf("kafka/%s is Ready with cluster ID %s, which is what %s; nothing was "+
+		"touched", r.Name, id, wording.Count(len(seen.Volumes), "volume of it says", "volumes of it say"))
 	return true, nil
 }
 
@@ -363,7 +364,8 @@ func (r *run) confirm(ctx context.Context, retained retainOutcome, untouched str
 	}
 	r.result.Outcome, r.result.Reason = OutcomeDeclined, "not confirmed; "+untouched
 	if n := len(retained.patched); n > 0 {
-		r.result.Reason = fmt.Sprintf("not confirmed; %d volumes were set to Retain and stay so, nothing else was changed", n)
+		r.result.Reason = fmt.Sprintf("not confirmed; %s so, nothing else was changed",
+			wording.Count(n, "volume was set to Retain and stays", "volumes were set to Retain and stay"))
 	}
 	return false, nil
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/kafkarecover/kafkarecover/pkg/handover"
 	"github.com/kafkarecover/kafkarecover/pkg/kube"
 	"github.com/kafkarecover/kafkarecover/pkg/output"
+	"github.com/kafkarecover/kafkarecover/pkg/wording"
 )
 
 // Outcome is how a restore ended.
@@ -105,7 +106,7 @@ type NotFoundError struct {
 func (e *NotFoundError) Error() string {
 	text := fmt.Sprintf("there is no Kafka resource %q", e.Namespace+"/"+e.Name)
 	if e.Volumes > 0 {
-		text += fmt.Sprintf(", but %d volumes of it", e.Volumes)
+		text += ", but " + wording.Count(e.Volumes, "volume of it", "volumes of it")
 	}
 	text += fmt.Sprintf(": give its manifests with -f, those of its pools among them; where they are lost, "+
 		"`kafkarecover export manifests kafka/%s -n %s --released` writes them from the volumes", e.Name, e.Namespace)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/kafkarecover/kafkarecover/pkg/kube"
 	"github.com/kafkarecover/kafkarecover/pkg/volume"
+	"github.com/kafkarecover/kafkarecover/pkg/wording"
 )
 
 // StepSnapshot takes a snapshot of every volume that can have one, before anything starts on it.
@@ -130,8 +131,8 @@ func (r *run) chooseSnapshots(all []candidate, loose bool) (taken []PlannedSnaps
 	case len(wrong) > 0:
 		reason = fmt.Sprintf("%s=%s: %s. %s", snapshotFlag, r.SnapshotClass, strings.Join(wrong, "; "), withoutSnapshots)
 	case len(taken) == 0:
-		reason = fmt.Sprintf("%s: there can be a snapshot of none of the %d volumes: %s. %s", snapshotFlag, len(all),
-			strings.Join(left, "; "), withoutSnapshots)
+		reason = fmt.Sprintf("%s: there can be a snapshot of none of %s: %s. %s", snapshotFlag,
+			wording.Count(len(all), "volume", "volumes"), strings.Join(left, "; "), withoutSnapshots)
 	}
 	return taken, left, reason
 }
@@ -161,8 +162,9 @@ func snapshotStep(in planInput) []Step {
 		return nil
 	}
 	s := Step{
-		ID:      StepSnapshot,
-		Title:   fmt.Sprintf("take snapshots of %d volumes, and wait until each can be used", len(in.snapshots)),
+		ID: StepSnapshot,
+		Title: "take snapshots of " + wording.Count(len(in.snapshots), "volume", "volumes") +
+			", and wait until each can be used",
 		Expects: []string{"every claim is bound to its volume, and nothing that matters on it has changed"},
 		Check:   "status.readyToUse of every one",
 		Undo:    "none: they stay, and so do those of a run that is undone; delete them when they are no longer wanted",

@@ -16,6 +16,7 @@ import (
 	"github.com/kafkarecover/kafkarecover/pkg/placement"
 	"github.com/kafkarecover/kafkarecover/pkg/statefulset"
 	"github.com/kafkarecover/kafkarecover/pkg/strimzi"
+	"github.com/kafkarecover/kafkarecover/pkg/wording"
 )
 
 // kafkaPrefix is in the place of a type where nothing else is said.
@@ -212,8 +213,8 @@ func (r *run) setIsRight() bool {
 		return false
 	}
 	r.result.Outcome, r.result.ClusterID = OutcomeAlreadyRight, id
-	r.result.Reason = fmt.Sprintf("%s is there, and each of its %d claims holds its volume, of cluster %s; no claim was "+
-		"made", r.Named(), len(r.before.Volumes), id)
+	r.result.Reason = fmt.Sprintf("%s is there, and of its claims %s, of cluster %s; no claim was made", r.Named(),
+		wording.Count(len(r.before.Volumes), "holds its volume", "hold their volumes"), id)
 	return true
 }
 

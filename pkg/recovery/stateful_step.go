@@ -13,6 +13,7 @@ import (
 	"github.com/kafkarecover/kafkarecover/pkg/kube"
 	"github.com/kafkarecover/kafkarecover/pkg/object"
 	"github.com/kafkarecover/kafkarecover/pkg/volume"
+	"github.com/kafkarecover/kafkarecover/pkg/wording"
 )
 
 // The steps that only the restore of a StatefulSet has.
@@ -72,7 +73,7 @@ func (r *run) createSetSteps() []Step {
 	}
 	create := Step{
 		ID:       StepStatefulSet,
-		Title:    fmt.Sprintf("create %s with %d replicas: the point of no return", r.Named(), set.Replicas),
+		Title:    fmt.Sprintf("create %s with %s: the point of no return", r.Named(), replicasText(set.Replicas)),
 		NoReturn: true, Does: []string{"create " + r.Named() + ", as its manifest says"},
 		Expects: []string{"every claim is Bound to the volume that was judged, by UID"},
 		Check:   "the API server has stored it",
@@ -292,10 +293,11 @@ func (r *run) stepReleaseSet(context.Context) (string, error) {
 		r.result.Outcome = OutcomeBound
 		r.result.Checks = []Check{{
 			Name: "every claim bound to its volume, by UID", State: CheckPassed,
-			Detail: fmt.Sprintf("%d claims", len(r.before.Volumes)),
+			Detail: wording.Count(len(r.before.Volumes), "claim", "claims"),
 		}}
-		r.result.Reason = fmt.Sprintf("%d claims hold their volumes, of cluster %s; %s has %d replicas and was not scaled",
-			len(r.before.Volumes), r.plan.ClusterID, r.Named(), set.Replicas)
+		r.result.Reason = fmt.Sprintf("%s, of cluster %s; %s has %s and was not scaled",
+			wording.Count(len(r.before.Volumes), "claim holds its volume", "claims hold their volumes"), r.plan.ClusterID,
+			r.Named(), replicasText(set.Replicas))
 		r.result.Next = append(r.result.Next, "to start it: "+set.ScaleCommand(r.scaleTo()),
 			fmt.Sprintf("then see that every pod works on its own volume: kafkarecover scan --statefulset %s -n %s", r.Name,
 				r.Namespace))

@@ -12,6 +12,7 @@ import (
 	"github.com/kafkarecover/kafkarecover/pkg/output"
 	"github.com/kafkarecover/kafkarecover/pkg/strimzi"
 	"github.com/kafkarecover/kafkarecover/pkg/volume"
+	"github.com/kafkarecover/kafkarecover/pkg/wording"
 )
 
 // StepStop is what the changes of halting a cluster are journaled under.
@@ -99,8 +100,8 @@ func (r *run) stop(ctx context.Context, out *Reversal) error {
 }
 
 func haltedText(deleted int) string {
-	return fmt.Sprintf("paused, as the operator has shown, and no Kafka pod is left; %d pod sets were deleted; "+
-		"claims and volumes stay", deleted)
+	return "paused, as the operator has shown, and no Kafka pod is left; " +
+		wording.Count(deleted, "pod set was", "pod sets were") + " deleted; claims and volumes stay"
 }
 
 func (r *run) startAnew() string {

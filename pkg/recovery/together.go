@@ -2,11 +2,11 @@ package recovery
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/kafkarecover/kafkarecover/pkg/strimzi"
+	"github.com/kafkarecover/kafkarecover/pkg/wording"
 )
 
 // StepRestartTogether is planned where pods run since before the Kafka resource was made.
@@ -103,7 +103,8 @@ func (r *run) restartTogether(ctx context.Context, cluster *strimzi.Cluster) err
 			return err
 		}
 	}
-	step.State, step.Note = StepDone, fmt.Sprintf("%d pods deleted: the operator could not reach them", len(pods))
+	step.State, step.Note = StepDone, wording.Count(len(pods), "pod deleted: the operator could not reach it",
+		"pods deleted: the operator could not reach them")
 	r.Report.Step(*step)
 	return nil
 }

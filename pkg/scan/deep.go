@@ -22,6 +22,7 @@ import (
 	"github.com/kafkarecover/kafkarecover/pkg/kraft/metadata/verify"
 	"github.com/kafkarecover/kafkarecover/pkg/output"
 	"github.com/kafkarecover/kafkarecover/pkg/volume"
+	"github.com/kafkarecover/kafkarecover/pkg/wording"
 )
 
 // Deep is what the metadata logs of all volumes say when they are held against each other and against the partitions.
@@ -220,9 +221,10 @@ func (d *Deep) document(wide bool) output.Document {
 		t.Rows = append(t.Rows, output.Row(output.Styled(style, string(i.Level)), i.Rule, i.Subject, i.Message, i.Remedy))
 	}
 	lines := []output.Line{output.Text(fmt.Sprintf(
-		"verified: %s with %d records, %s; %s", count(d.Verify.Files, "metadata file", "metadata files"), d.Verify.Records,
-		count(d.Verify.Partitions, "partition directory", "partition directories"),
-		count(len(d.Verify.Issues), "issue", "issues")))}
+		"verified: %s with %d records, %s; %s", wording.Count(d.Verify.Files, "metadata file", "metadata files"),
+		d.Verify.Records,
+		wording.Count(d.Verify.Partitions, "partition directory", "partition directories"),
+		wording.Count(len(d.Verify.Issues), "issue", "issues")))}
 	return output.Document{{Title: "Metadata and partitions", Table: t, Lines: append(lines, d.quorumLines()...)}}
 }
 

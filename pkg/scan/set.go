@@ -19,6 +19,7 @@ import (
 	"github.com/kafkarecover/kafkarecover/pkg/probe"
 	"github.com/kafkarecover/kafkarecover/pkg/statefulset"
 	"github.com/kafkarecover/kafkarecover/pkg/volume"
+	"github.com/kafkarecover/kafkarecover/pkg/wording"
 )
 
 // NoSetError says that there is no StatefulSet of a name, and that no manifest of it was given.
@@ -32,7 +33,7 @@ type NoSetError struct {
 func (e *NoSetError) Error() string {
 	text := fmt.Sprintf("there is no StatefulSet %q", e.Namespace+"/"+e.Name)
 	if e.Volumes > 0 {
-		text += fmt.Sprintf(", and %d volumes whose claims may have been of it", e.Volumes)
+		text += ", and " + wording.Count(e.Volumes, "volume whose claim", "volumes whose claims") + " may have been of it"
 	}
 	return text + ": give its manifest with -f, for its claim templates and replicas say which volumes are its own"
 }
@@ -272,9 +273,10 @@ func (r *claimReader) wanted() func(name string, size int64) bool {
 
 // setText says in a line what a StatefulSet asks for.
 func setText(set *statefulset.Set) output.Cell {
-	text := fmt.Sprintf("%d replicas, %s", set.Replicas, count(len(set.Pods), "pod", "pods"))
+	text := wording.Count(set.Replicas, "replica", "replicas") + ", " + wording.Count(len(set.Pods), "pod", "pods")
 	if set.Declared {
-		text = fmt.Sprintf("there is no such StatefulSet; its manifest asks for %d replicas", set.Replicas)
+		text = "there is no such StatefulSet; its manifest asks for " +
+			wording.Count(set.Replicas, "replica", "replicas")
 	}
 	var ids []string
 	for i := range set.ClusterIDs {

@@ -13,6 +13,7 @@ import (
 	"github.com/kafkarecover/kafkarecover/pkg/kraft/metadata"
 	"github.com/kafkarecover/kafkarecover/pkg/output"
 	"github.com/kafkarecover/kafkarecover/pkg/volume"
+	"github.com/kafkarecover/kafkarecover/pkg/wording"
 )
 
 // Table implements output.Tabler.
@@ -62,7 +63,7 @@ func (c *Cluster) headline() output.Section {
 	switch {
 	case len(c.Groups) == 1 && c.ClusterID != "":
 		s.Lines = append(s.Lines, output.Indented(2, "cluster ID ", output.Styled(iostreams.Strong, c.ClusterID),
-			", said by "+count(len(c.Groups[0].Dirs), "log directory", "log directories")+", none disagrees"))
+			", said by "+wording.Count(len(c.Groups[0].Dirs), "log directory", "log directories")+", none disagrees"))
 	case len(c.Groups) > 0:
 		s.Lines = append(s.Lines,
 			output.Indented(2, output.Styled(iostreams.Worst, "the volumes say different cluster IDs:")))
@@ -80,7 +81,7 @@ func (c *Cluster) headline() output.Section {
 	}
 	if v := c.newest(); v != nil {
 		s.Lines = append(s.Lines, output.Indented(2, fmt.Sprintf("metadata.version %s, %s, by the metadata log of %s",
-			metadata.Version(v.MetadataVersion), count(v.Topics, "topic", "topics"), v.Name)))
+			metadata.Version(v.MetadataVersion), wording.Count(v.Topics, "topic", "topics"), v.Name)))
 	}
 	return s
 }
@@ -228,14 +229,6 @@ func number(n int) string {
 	return strconv.Itoa(n)
 }
 
-// count counts things.
-func count(n int, one, several string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return strconv.Itoa(n) + " " + several
-}
-
 func stateStyle(s volume.ReadState) iostreams.Style {
 	switch s {
 	case volume.Unread:
@@ -310,7 +303,7 @@ func (c *Cluster) summary(notes int) []output.Line {
 			read++
 		}
 	}
-	text := fmt.Sprintf("%d of %s read", read, count(len(looked), "volume", "volumes"))
+	text := fmt.Sprintf("%d of %s read", read, wording.Count(len(looked), "volume", "volumes"))
 	for _, s := range finding.Severities() {
 		if found[s] > 0 {
 			text += fmt.Sprintf(", %d %s", found[s], s)
@@ -321,11 +314,11 @@ func (c *Cluster) summary(notes int) []output.Line {
 	}
 	lines := []output.Line{output.Text(text)}
 	if notes > 0 {
-		lines = append(lines, output.Text("shown with -o wide: "+count(notes, "note", "notes")+" of severity info"))
+		lines = append(lines, output.Text("shown with -o wide: "+wording.Count(notes, "note", "notes")+" of severity info"))
 	}
 	if c.Ignored > 0 {
 		lines = append(lines, output.Text(
-			"left out by --ignore: "+count(c.Ignored, "finding", "findings")+"; what refuses a restore still does"))
+			"left out by --ignore: "+wording.Count(c.Ignored, "finding", "findings")+"; what refuses a restore still does"))
 	}
 	return lines
 }
@@ -358,7 +351,8 @@ func (s *Scan) leftOut() output.Section {
 	var section output.Section
 	if s.OtherClaims > 0 {
 		section.Lines = append(section.Lines, output.Text(
-			"left out: "+count(s.OtherClaims, "other claim", "other claims")+" without data of Kafka brokers or controllers"))
+			"left out: "+wording.Count(s.OtherClaims, "other claim", "other claims")+
+				" without data of Kafka brokers or controllers"))
 	}
 	if len(s.Left) > 0 {
 		section.Lines = append(section.Lines, output.Text("left out, no volumes: "+strings.Join(s.Left, " ")))
