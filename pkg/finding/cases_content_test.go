@@ -2,6 +2,7 @@ package finding_test
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/kafkarecover/kafkarecover/pkg/kraft/logdir"
 	"github.com/kafkarecover/kafkarecover/pkg/volume"
@@ -180,6 +181,56 @@ func contentCases() []ruleCase {
 			change: func(w *world) { w.remove(volume.RemovedTopic{Name: "orders", TopicID: "another", Offset: 480}) },
 		},
 		{
+			rule: "topics-removed-at-tail", name: "and erased", want: []string{"topic/orders"},
+			change: func(w *world) { w.remove(removedAt(90 * time.Second)) },
+			says:   []string{"offset 480", "1m30s before it ends"},
+		},
+		{
+			rule: "topics-removed-at-tail", name: "a name the log no longer has", want: []string{"topic/another"},
+			change: func(w *world) {
+				topic := removedAt(0)
+				topic.Name = ""
+				w.remove(topic)
+			},
+		},
+		{
+			rule: "topics-removed-at-tail", name: "long before the end",
+			change: func(w *world) { w.remove(removedAt(11 * time.Minute)) },
+		},
+		{
+			rule: "topics-removed-at-tail", name: "and still there",
+			change: func(w *world) {
+				topic := removedAt(time.Second)
+				topic.TopicID = topicID
+				w.remove(topic)
+			},
+		},
+		{
+			rule: "topics-removed-at-tail", name: "and marked for deletion",
+			change: func(w *world) {
+				w.remove(removedAt(time.Second))
+				p := part("orders-9.aa-delete", logdir.PartitionDelete, 4<<30)
+				p.TopicID = "another"
+				add(w, "0-broker-0", p)
+			},
+		},
+		{
+			rule: "topics-removed-at-tail", name: "the end is not known",
+			change: func(w *world) {
+				w.remove(removedAt(time.Second))
+				w.images(func(im *volume.Image) { im.EndTimestamp = -1 })
+			},
+		},
+		{
+			rule: "users-removed-at-tail", name: "by the User Operator", want: []string{"user/alice"},
+			change: func(w *world) { w.images(func(im *volume.Image) { im.RemovedUsers = removedUser(3 * time.Second) }) },
+			says:   []string{"SCRAM-SHA-512", "offset 481", "3s before it ends"},
+		},
+		{
+			rule: "users-removed-at-tail", name: "long before the end",
+			change: func(w *world) { w.images(func(im *volume.Image) { im.RemovedUsers = removedUser(time.Hour) }) },
+		},
+		{
 			rule: "stray-directories", name: "many", want: []string{pvcB00},
 			change: func(w *world) {
 				for i := range 30 {
@@ -203,6 +254,17 @@ func contentCases() []ruleCase {
 func torn(w *world) {
 	w.dir("0-controller-3").Metadata.Segments[0].ValidBytes = 4000
 	w.problem("0-controller-3", metadataPath+"00000000000000000000.log", 4000)
+}
+
+// removedAt is a topic of which nothing is left, and that was deleted so long before the end of the log.
+func removedAt(before time.Duration) volume.RemovedTopic {
+	return volume.RemovedTopic{Name: "orders", TopicID: "another", Offset: 480, Timestamp: endOfLog - before.Milliseconds()}
+}
+
+func removedUser(before time.Duration) []volume.RemovedUser {
+	return []volume.RemovedUser{{
+		Name: "alice", Mechanism: "SCRAM-SHA-512", Offset: 481, Timestamp: endOfLog - before.Milliseconds(),
+	}}
 }
 
 func (w *world) remove(topic volume.RemovedTopic) {

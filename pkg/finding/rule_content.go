@@ -13,7 +13,9 @@ import (
 const sourceLogManager = "Kafka: LogManager.loadLog"
 
 // contentRules judge what was read from the volumes, and whether it was read.
-func contentRules() []entry { return slices.Concat(readingRules(), damageRules(), partitionRules()) }
+func contentRules() []entry {
+	return slices.Concat(readingRules(), damageRules(), partitionRules(), tailRules())
+}
 
 // readingRules tell what was not read: unread is never empty.
 func readingRules() []entry {
@@ -360,11 +362,7 @@ func removedTopics(s *scene) []found {
 		if more := len(evidence) - shownPartitions; more > 0 {
 			evidence = append(evidence[:shownPartitions:shownPartitions], fmt.Sprintf("and %d more", more))
 		}
-		subject := "topic/" + topic.Name
-		if topic.Name == "" {
-			subject = "topic/" + topic.TopicID
-		}
-		out = append(out, one(subject, fmt.Sprintf("was deleted at offset %d of the metadata log on %s, and "+
+		out = append(out, one(topicSubject(topic), fmt.Sprintf("was deleted at offset %d of the metadata log on %s, and "+
 			"brokers have not erased it yet", topic.Offset, newest.Name), evidence)...)
 	}
 	return out

@@ -23,6 +23,8 @@ const (
 	otherID   = "nj2gpqbHSfmvw-PQucA3Jg"
 	topicID   = "k7Q0wwbdSUGawRksxCkptQ"
 	level42   = 29 // 4.2-IV1, as Kafka numbers it
+	// endOfLog is the time of the last record, milliseconds since 1970.
+	endOfLog = 1_763_900_000_000
 )
 
 // world is an input that a case changes: the cluster as it was recorded on the real operator, with volumes as such a
@@ -155,7 +157,7 @@ func fill(v *volume.Volume) {
 		d.Quorum = &logdir.QuorumState{LeaderID: 4, LeaderEpoch: 3, VotedID: -1, Voters: []int32{3, 4, 5}}
 		v.MetadataVersion, v.Topics = level42, 1
 		v.Image = &volume.Image{
-			End: d.Metadata.End, Brokers: []int32{0, 1, 2}, InSync: map[int32]int{0: 3, 1: 3, 2: 3},
+			End: d.Metadata.End, EndTimestamp: endOfLog, Brokers: []int32{0, 1, 2}, InSync: map[int32]int{0: 3, 1: 3, 2: 3},
 		}
 	}
 	if v.Slot.Pool == "broker" {

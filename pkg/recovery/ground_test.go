@@ -313,7 +313,7 @@ func (g *ground) accepted() []finding.Lift {
 	}
 	var lifts []finding.Lift
 	for _, f := range seen.Findings {
-		if f.Refuses && slices.Contains([]string{"pending-deletion", "operator-not-seen", "topics-removed-at-tail"}, f.Rule) {
+		if f.Refuses && slices.Contains([]string{"pending-deletion", "operator-not-seen"}, f.Rule) {
 			lifts = append(lifts, finding.Lift{Rule: f.Rule, Subject: f.Subject})
 		}
 	}

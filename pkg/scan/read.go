@@ -114,7 +114,7 @@ func imageOf(im *metadata.Image) *volume.Image {
 	at := im.Provenance()
 	out := &volume.Image{
 		End:    logdir.OffsetAndEpoch{Offset: im.EndOffset(), Epoch: max(at.LastEpoch, 0)},
-		InSync: map[int32]int{}, Users: users(im),
+		InSync: map[int32]int{}, Users: users(im), EndTimestamp: at.LastTimestamp,
 	}
 	for _, b := range im.Brokers() {
 		out.Brokers = append(out.Brokers, b.ID)
@@ -137,6 +137,11 @@ func imageOf(im *metadata.Image) *volume.Image {
 	for _, r := range im.RemovedTopics(0) {
 		out.Removed = append(out.Removed, volume.RemovedTopic{
 			Name: r.Name, TopicID: r.ID.String(), Offset: r.Offset, Timestamp: r.Timestamp,
+		})
+	}
+	for _, r := range im.RemovedCredentials() {
+		out.RemovedUsers = append(out.RemovedUsers, volume.RemovedUser{
+			Name: r.User, Mechanism: metadata.MechanismName(r.Mechanism), Offset: r.Offset, Timestamp: r.Timestamp,
 		})
 	}
 	return out

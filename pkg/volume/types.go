@@ -52,6 +52,8 @@ type Volume struct {
 type Image struct {
 	// End is where the replay ended: what is on the log up to there, committed or not.
 	End logdir.OffsetAndEpoch `json:"end"`
+	// EndTimestamp is the append time of the last record's batch, milliseconds since 1970.
+	EndTimestamp int64 `json:"endTimestamp"`
 	// Brokers are the registered brokers.
 	Brokers []int32 `json:"brokers,omitempty"`
 	// InSync is the number of partitions that have the broker in their in-sync replicas, or in their eligible leader
@@ -61,6 +63,8 @@ type Image struct {
 	Users []string `json:"users,omitempty"`
 	// Removed are the topics whose removal is in the log that is left, oldest first.
 	Removed []RemovedTopic `json:"removedTopics,omitempty"`
+	// RemovedUsers are the SCRAM credentials whose removal is in the log that is left, oldest first.
+	RemovedUsers []RemovedUser `json:"removedUsers,omitempty"`
 	// Fenced are the registered brokers that are fenced; Lost is what the log says of nodes that are named as lost for
 	// good. Only a restore asks for these.
 	Fenced []int32             `json:"-"`
@@ -101,6 +105,15 @@ type RemovedTopic struct {
 	Name    string `json:"name,omitempty"`
 	TopicID string `json:"topicId"`
 	Offset  int64  `json:"offset"`
+	// Timestamp is the append time of the record's batch, milliseconds since 1970.
+	Timestamp int64 `json:"timestamp"`
+}
+
+// RemovedUser is a user whose SCRAM credential the metadata log says was deleted, and not made again.
+type RemovedUser struct {
+	Name      string `json:"name"`
+	Mechanism string `json:"mechanism"`
+	Offset    int64  `json:"offset"`
 	// Timestamp is the append time of the record's batch, milliseconds since 1970.
 	Timestamp int64 `json:"timestamp"`
 }

@@ -124,10 +124,10 @@ func (im *Image) apply(rec *Record, value []byte, at Position) error {
 		return fmt.Errorf("decode record: %w", m.Err)
 	}
 	own := Decode(value)
-	return im.applyRare(own.Message)
+	return im.applyRare(own.Message, at)
 }
 
-func (im *Image) applyRare(message Message) error {
+func (im *Image) applyRare(message Message, at Position) error {
 	switch m := message.(type) {
 	case *RegisterBrokerRecord, *UnregisterBrokerRecord, *FenceBrokerRecord, *UnfenceBrokerRecord,
 		*BrokerRegistrationChangeRecord:
@@ -160,8 +160,9 @@ func (im *Image) applyRare(message Message) error {
 		delete(im.acls, m.ID)
 	case *UserScramCredentialRecord:
 		im.scram[ScramKey{m.Mechanism, m.Name}] = &ScramCredential{m.Salt, m.StoredKey, m.ServerKey, m.Iterations}
+		delete(im.removedScram, ScramKey{m.Mechanism, m.Name})
 	case *RemoveUserScramCredentialRecord:
-		delete(im.scram, ScramKey{m.Mechanism, m.Name})
+		im.removeScram(ScramKey{m.Mechanism, m.Name}, at)
 	case *DelegationTokenRecord:
 		im.tokens[m.TokenID] = &DelegationToken{
 			m.Owner, m.Requester, m.Renewers, m.IssueTimestamp, m.MaxTimestamp, m.ExpirationTimestamp, m.TokenID,
@@ -197,6 +198,17 @@ func (im *Image) removeTopic(m *RemoveTopicRecord, at Position) error {
 		Name: topic.Name, ID: topic.ID, Partitions: len(topic.parts), Offset: at.Offset, Timestamp: at.Timestamp,
 	})
 	return nil
+}
+
+func (im *Image) removeScram(key ScramKey, at Position) {
+	if im.scram[key] == nil {
+		return
+	}
+	delete(im.scram, key)
+	if im.removedScram == nil {
+		im.removedScram = map[ScramKey]RemovedCredential{}
+	}
+	im.removedScram[key] = RemovedCredential{ScramKey: key, Offset: at.Offset, Timestamp: at.Timestamp}
 }
 
 func (im *Image) config(m *ConfigRecord) error {

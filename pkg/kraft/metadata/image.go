@@ -28,6 +28,7 @@ type Image struct {
 	leader         *LeaderChange
 	provenance     Provenance
 	removed        []RemovedTopic
+	removedScram   map[ScramKey]RemovedCredential
 	open           []pendingRecord // since BeginTransactionRecord
 	openAt         *Transaction
 	openBytes      int
@@ -138,6 +139,14 @@ type RemovedTopic struct {
 	Partitions int    `json:"partitions"`
 	Offset     int64  `json:"offset"`
 	Timestamp  int64  `json:"timestamp"`
+}
+
+// RemovedCredential is a SCRAM credential that a record of the log took away, and none gave back.
+type RemovedCredential struct {
+	ScramKey
+
+	Offset    int64 `json:"offset"`
+	Timestamp int64 `json:"timestamp"`
 }
 
 // Transaction is a metadata transaction that the log begins and does not end. Its records are not part of the image:
@@ -276,6 +285,13 @@ func (im *Image) RemovedTopics(since int64) []RemovedTopic {
 		}
 	}
 	return out
+}
+
+// RemovedCredentials are the SCRAM credentials that the log took away and did not give back, in that order.
+func (im *Image) RemovedCredentials() []RemovedCredential {
+	return slices.SortedFunc(maps.Values(im.removedScram), func(a, b RemovedCredential) int {
+		return cmp.Or(cmp.Compare(a.Offset, b.Offset), strings.Compare(a.User, b.User), int(a.Mechanism)-int(b.Mechanism))
+	})
 }
 
 // Report says how sound the image is.

@@ -265,3 +265,27 @@ func TestRecordsWithoutAPlaceAreKeptOutAndTold(t *testing.T) {
 		t.Errorf("a file of another name: %v", err)
 	}
 }
+
+// A credential that was taken away is remembered until it is given back; one that was never there was not taken away.
+func TestRemovedCredentialsAreThoseThatDidNotComeBack(t *testing.T) {
+	t.Parallel()
+	credential := func(user string, mechanism int8) metadata.Message {
+		return &metadata.UserScramCredentialRecord{Name: user, Mechanism: mechanism, Iterations: 4096}
+	}
+	gone := func(user string, mechanism int8) metadata.Message {
+		return &metadata.RemoveUserScramCredentialRecord{Name: user, Mechanism: mechanism}
+	}
+	log := newLog(t).add(credential("alice", 1), credential("alice", 2), credential("bob", 2), credential("carol", 2)).
+		add(gone("bob", 2)).add(gone("nobody", 2)).add(gone("alice", 1)).add(gone("carol", 2)).add(credential("carol", 2))
+	im := read(t, fstest.MapFS{segmentName(0): log.file()}, metadata.ReadOptions{})
+	want := []metadata.RemovedCredential{
+		{ScramKey: metadata.ScramKey{Mechanism: 2, User: "bob"}, Offset: 4, Timestamp: 1_700_000_000_004},
+		{ScramKey: metadata.ScramKey{Mechanism: 1, User: "alice"}, Offset: 6, Timestamp: 1_700_000_000_006},
+	}
+	if diff := cmp.Diff(want, im.RemovedCredentials()); diff != "" {
+		t.Errorf("removed (-want +got):\n%s", diff)
+	}
+	if users := im.Users(); len(users) != 2 {
+		t.Errorf("alice has another credential, carol has hers again: %v", users)
+	}
+}
