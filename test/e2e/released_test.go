@@ -25,8 +25,14 @@ func (s *story) namespaceDeleted(operator ground.Operator) {
 // manifests writes the resources to a file, as somebody has them in git.
 func (s *story) manifests() string {
 	s.Helper()
+	return s.savedAs(s.Manifests(false))
+}
+
+// savedAs is a file with manifests.
+func (s *story) savedAs(text string) string {
+	s.Helper()
 	file := filepath.Join(s.TempDir(), "my-cluster.yaml")
-	s.must(os.WriteFile(file, []byte(s.Manifests(false)), 0o600))
+	s.must(os.WriteFile(file, []byte(text), 0o600))
 	return file
 }
 

@@ -25,6 +25,8 @@ type Kafka struct {
 	Pools           []Pool
 	// Set is the StatefulSet that runs it without Strimzi; empty where Strimzi does.
 	Set string
+	// EntityOperator adds one, with a topic and users of its own; the double of the operator runs none.
+	EntityOperator bool
 }
 
 // NewKafka describes a cluster of the recorded shape.
@@ -43,7 +45,11 @@ func (k *Kafka) Manifests(paused bool) string {
 	for _, p := range k.Pools {
 		pools += k.manifest(p)
 	}
-	return pools + fmt.Sprintf(`---
+	return pools + k.kafkaManifest(annotations, replication) + k.entities()
+}
+
+func (k *Kafka) kafkaManifest(annotations string, replication int) string {
+	return fmt.Sprintf(`---
 apiVersion: kafka.strimzi.io/%s
 kind: Kafka
 metadata:
@@ -56,15 +62,16 @@ spec:
     metadataVersion: %s
     listeners:
       - {name: plain, port: 9092, type: internal, tls: false}
-      - {name: scram, port: 9094, type: internal, tls: false, authentication: {type: scram-sha-512}}
-    config:
+      - {name: scram, port: %s, type: internal, tls: false, authentication: {type: scram-sha-512}}
+%s    config:
       default.replication.factor: %d
       min.insync.replicas: %d
       offsets.topic.replication.factor: %d
       offsets.topic.num.partitions: 6
       transaction.state.log.replication.factor: %d
       transaction.state.log.min.isr: %d
-`, k.apiVersion(), k.Name, annotations, k.KafkaVersion, metadataVersion(k.KafkaVersion), replication,
+`, k.apiVersion(), k.Name, annotations, k.KafkaVersion, metadataVersion(k.KafkaVersion), scramPort,
+		k.tlsListener(), replication,
 		max(1, replication-1), replication, replication, max(1, replication-1))
 }
 

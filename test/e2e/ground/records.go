@@ -116,19 +116,33 @@ func (k *Kafka) makeUser(ctx context.Context) error {
 
 // logIn lists topics as the user.
 func (k *Kafka) logIn(ctx context.Context, password string) error {
+	if err := k.listTopics(ctx, scramPort, scramSettings(User, password)); err != nil {
+		return fmt.Errorf("log in as %q: %w", User, err)
+	}
+	return nil
+}
+
+// The ports of the listeners that ask who it is.
+const (
+	scramPort = "9094"
+	tlsPort   = "9093"
+)
+
+func scramSettings(user, password string) string {
+	return fmt.Sprintf("security.protocol=SASL_PLAINTEXT\nsasl.mechanism=SCRAM-SHA-512\nsasl.jaas.config="+
+		"org.apache.kafka.common.security.scram.ScramLoginModule required username=%q password=%q;\n", user, password)
+}
+
+// listTopics asks for the topics with settings of Kafka's clients.
+func (k *Kafka) listTopics(ctx context.Context, port, settings string) error {
 	pod, err := k.client(ctx)
 	if err != nil {
 		return err
 	}
-	settings := fmt.Sprintf("security.protocol=SASL_PLAINTEXT\nsasl.mechanism=SCRAM-SHA-512\nsasl.jaas.config="+
-		"org.apache.kafka.common.security.scram.ScramLoginModule required username=%q password=%q;\n", User, password)
 	// The pipe of an exec's stdin is root's, and cannot be opened by its name.
 	_, err = k.Exec(ctx, pod, strings.NewReader(settings), "bash", "-c", bin+"kafka-topics.sh --bootstrap-server "+
-		k.Name+"-kafka-bootstrap:9094 --command-config <(cat) --list")
-	if err != nil {
-		return fmt.Errorf("log in as %q: %w", User, err)
-	}
-	return nil
+		k.Name+"-kafka-bootstrap:"+port+" --command-config <(cat) --list")
+	return err
 }
 
 // UnderReplicated lists the partitions that have a replica that is not in sync, by Kafka's own word.
