@@ -39,7 +39,8 @@ after the cluster ID that its pods are given was compared with that of the volum
 
 Where everything was created again too early, and a new cluster stands on new volumes beside the old ones, which lie
 Released, --rebind-claims brings the old ones back: it says what the new cluster has accepted, stops its pods, and makes
-the claims again for the old volumes. The new volumes are kept.`
+the claims again for the old volumes. The new volumes are kept. Beside -f it does so where the Kafka resource of the new
+cluster was deleted again and its claims stayed.`
 
 const (
 	defaultRestoreTimeout = 30 * time.Minute
@@ -94,6 +95,7 @@ kafkarecover restore kafka/my-cluster -n kafka
 kafkarecover restore --cluster my-cluster -n kafka --yes -o json
 kafkarecover restore kafka/my-cluster -n kafka -f manifests/
 kafkarecover restore kafka/my-cluster -n kafka --rebind-claims
+kafkarecover restore kafka/my-cluster -n kafka -f manifests/ --rebind-claims
 kafkarecover restore --statefulset my-kafka -n kafka -f my-kafka.yaml`,
 		GroupID:           groupRecover,
 		Args:              cobra.MaximumNArgs(1),
@@ -236,8 +238,9 @@ func (o *restoreOptions) Validate() error {
 			"the lost ones")
 	case len(o.lost) > 0 && !o.wait:
 		return errors.New("--lost lets a node in once the others have caught up: with --wait=false nobody would do it")
-	case o.rebindClaims && len(o.manifests) > 0:
-		return errors.New("--filename is for a Kafka resource that is gone, --rebind-claims for one that is there")
+	case o.rebindClaims && o.volumes.file != "":
+		return errors.New("--rebind-claims and --volumes cannot go together: volumes are declared for claims that are not " +
+			"there")
 	case slices.Contains(o.exclude, ""):
 		return errors.New("--exclude: the claim's name is empty")
 	case o.timeout <= 0 || o.pauseTimeout < 0 || o.settle < 0:

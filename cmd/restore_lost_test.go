@@ -15,6 +15,7 @@ func TestWhatIsWrongWithLostNodesIsSaidBeforeAnythingIsAsked(t *testing.T) {
 		`parse "pv/data-2"`:                {"--lost", "node/2", "--lost", "pv/data-2"},
 		"with --wait=false nobody":         {"--lost", "node/2", "--wait=false"},
 		"cannot go together":               {"--lost", "node/2", "--rebind-claims"},
+		"--rebind-claims and --volumes":    {"--volumes", "scan.json", "-f", "manifests", "--rebind-claims"},
 		"--lost pvc/data-0-my-cluster-b-1": {"--accept", "slot-missing=pvc/data-0-my-cluster-b-1"},
 	} {
 		got := s.run(append([]string{"restore", "kafka/my-cluster", "--yes"}, args...)...)

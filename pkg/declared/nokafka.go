@@ -56,8 +56,8 @@ func noKafka(objects []*unstructured.Unstructured, namespace, name string) error
 	if len(held) == 0 {
 		held, todo = []string{"none at all"}, []string{"give the file that holds it too"}
 	}
-	return fmt.Errorf("look for kafka %q of namespace %q in the manifests: %w; they hold %s: %s", name, namespace, ErrNoKafka,
-		strings.Join(held, ", "), strings.Join(todo, "; "))
+	return fmt.Errorf("look for kafka %q of namespace %q in the manifests: %w; they hold %s: %s", name, namespace,
+		ErrNoKafka, strings.Join(held, ", "), strings.Join(todo, "; "))
 }
 
 func isKafka(o *unstructured.Unstructured) bool {

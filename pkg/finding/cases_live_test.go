@@ -83,7 +83,14 @@ func objectCases() []ruleCase {
 		{rule: "volume-without-claim", name: "a folder", change: func(w *world) { w.folders() }},
 		{
 			rule: "shadowed-by-new-volume", name: "released", want: []string{pvcB00}, change: beside("Released"), running: true,
-			says: []string{"pv/pv-6: bound to it now", "pv/old: Released"},
+			says: []string{
+				"pv/pv-6: bound to it now", "pv/old: Released", "`kafkarecover restore kafka/my-cluster -n kafka --rebind-claims`",
+			},
+		},
+		{
+			rule: "shadowed-by-new-volume", name: "of a cluster that is to be created", want: []string{pvcB00},
+			change: func(w *world) { beside("Released")(w); w.Cluster.Kafka.UID = "" },
+			says:   []string{"`kafkarecover restore kafka/my-cluster -n kafka -f FILE --rebind-claims`"},
 		},
 		{rule: "shadowed-by-new-volume", name: "available", want: []string{pvcB00}, change: beside("Available")},
 		{

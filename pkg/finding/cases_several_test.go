@@ -15,7 +15,7 @@ func severalCases() []ruleCase {
 	return []ruleCase{
 		{
 			rule: "several-volumes-for-slot", name: "one bound, one released", want: []string{slot}, change: released,
-			says: []string{pvcB00, "pv/pv-old", clusterID},
+			says: []string{pvcB00, "pv/pv-old", clusterID, "--rebind-claims", "with --exclude"},
 		},
 		{
 			rule: "several-volumes-for-slot", name: "one given up",

@@ -1,11 +1,11 @@
 package finding
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
 
-	"github.com/kafkarecover/kafkarecover/pkg/strimzi"
 	"github.com/kafkarecover/kafkarecover/pkg/volume"
 )
 
@@ -91,9 +91,8 @@ func bindingRules() []entry {
 			Why: "It is what is left when everything was created again by itself: the new cluster looks healthy and is " +
 				"empty, the data lies on the old volumes.",
 			Source: "Kubernetes: claimRef; the picture after a namespace was deleted and synchronised again",
-			Remedy: "`restore --rebind-claims` reads both, says what was written to the new one, and binds the claim to the " +
-				"old one; where the Kafka resource is gone, create it first with the annotation " +
-				strimzi.PauseAnnotation + ": \"true\"; accept it if the old one is not wanted",
+			Remedy: "`restore --rebind-claims`, beside -f where the Kafka resource is gone, " + rebindRemedy +
+				oldUnwanted,
 		}, judgeShadowed},
 		{Rule{
 			ID: "released-volumes", Severity: Info,
@@ -307,9 +306,37 @@ func judgeShadowed(s *scene) []found {
 			subject:  v.Name,
 			message:  "is bound to pv/" + v.Claim.Volume + ", and another volume was bound to a claim of that name",
 			evidence: append([]string{"pv/" + v.Claim.Volume + ": bound to it now"}, evidence...),
-			remedy:   s.shadowedRemedy(v),
+			remedy:   cmp.Or(s.shadowedRemedy(v), s.shadowedCommand()),
 		}}
 	})
+}
+
+// rebindRemedy is what becomes of two volumes of one claim, oldUnwanted the other way.
+const (
+	rebindRemedy = "reads both, says what was written to the new one, and binds the claim to the old one"
+	oldUnwanted  = "; accept it if the old one is not wanted"
+)
+
+func (s *scene) shadowedCommand() string {
+	command := s.rebindCommand()
+	if command == "" {
+		return ""
+	}
+	return command + oldUnwanted
+}
+
+// rebindCommand is the command that brings old volumes back, as it is to be typed; empty where it is not known whether
+// the Kafka resource is there.
+func (s *scene) rebindCommand() string {
+	if s.in.Cluster == nil {
+		return ""
+	}
+	k, manifests := &s.in.Cluster.Kafka, ""
+	if k.UID == "" { // what is to be created has none yet
+		manifests = " -f FILE"
+	}
+	return fmt.Sprintf("`kafkarecover restore kafka/%s -n %s%s --rebind-claims` %s", k.Name, k.Namespace, manifests,
+		rebindRemedy)
 }
 
 func judgeReleased(s *scene) []found {

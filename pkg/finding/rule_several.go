@@ -30,8 +30,13 @@ func judgeSeveral(s *scene) []found {
 			continue
 		}
 		f := found{subject: "slot/" + name, message: fmt.Sprintf("%d volumes would fit", len(vols))}
+		held, free := false, false
 		for _, v := range vols {
 			f.evidence = append(f.evidence, fits(v)...)
+			held, free = held || v.Claim != nil, free || v.Claim == nil
+		}
+		if command := s.rebindCommand(); held && free && command != "" {
+			f.remedy = command + "; or give up the one that is not wanted with --exclude"
 		}
 		out = append(out, f)
 	}

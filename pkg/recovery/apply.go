@@ -24,7 +24,7 @@ type action struct {
 // actions are the plan's steps that follow the confirmation, in their order. Each may be run again after a run that
 // died in it: what is there already is not written again. Claims are made before the pause, as the operator does not
 // know of them; those that are bound to other volumes, or in the places of lost nodes, are let go only when the pause
-// is proven and no pod is left.
+// is proven and no pod is left: of a Kafka resource that is created, paused, for it where it is gone.
 func (r *run) actions() []action {
 	before, after := []action{
 		{StepHoldOperator, r.stepHold}, {StepClaims, r.stepClaims}, {StepResources, r.awayFor(r.stepResources)},
@@ -33,7 +33,8 @@ func (r *run) actions() []action {
 	if r.plan.step(StepLetGo) != nil {
 		after = []action{{StepStopPods, r.stepStopPods}, {StepLetGo, r.stepLetGo}}
 		if r.RebindClaims {
-			before, after = nil, append(after, action{StepClaims, r.stepRebind})
+			before = slices.DeleteFunc(before, func(a action) bool { return a.id == StepClaims })
+			after = append(after, action{StepClaims, r.stepRebind})
 		}
 	}
 	all := slices.Concat([]action{{StepLock, r.stepLock}}, before, []action{
@@ -143,8 +144,12 @@ func (r *run) afterFailure(id StepID, err error) {
 		fmt.Sprintf("or give it up: kafkarecover undo %s -n %s", r.operation, r.Namespace))
 	r.result.Next = append(r.result.Next, r.afterAsides()...)
 	if s := r.plan.step(StepStopPods); s != nil && s.State == StepDone {
-		r.result.Next = append(r.result.Next, fmt.Sprintf("the pods of kafka/%s were stopped for it; the operator makes "+
-			"them again once it is un-paused", r.Name))
+		next := fmt.Sprintf("the pods of kafka/%s were stopped for it; the operator makes them again once it is un-paused",
+			r.Name)
+		if r.plan.step(StepResources) != nil {
+			next += ", and nobody where it is given up: there was no Kafka resource"
+		}
+		r.result.Next = append(r.result.Next, next)
 	}
 	var notProven *NotProvenError
 	if errors.As(err, &notProven) {

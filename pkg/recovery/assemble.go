@@ -79,7 +79,7 @@ func operatorText(o strimzi.Operator) string {
 // quotaPlan says whether the guard can be raised.
 func (r *run) quotaPlan() quotaPlan {
 	q := quotaPlan{claims: r.namespaceClaims, without: r.noQuota}
-	if r.before.Planned {
+	if r.before.Planned && !r.RebindClaims { // whose claims are counted where they are planned
 		q.claims += len(r.missingClaims()) // which are made before it
 	}
 	for _, c := range r.lost {

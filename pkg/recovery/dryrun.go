@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -59,14 +60,7 @@ func (r *run) dryRun(ctx context.Context) error {
 			errs = append(errs, fmt.Errorf("server dry run, write the cluster ID: %w", err))
 		}
 	}
-	for _, l := range r.before.LetGo {
-		err := r.Kube.Delete(ctx, kube.Claims(), r.Namespace, l.Claim, kube.DeleteOptions{
-			UID: types.UID(l.ClaimUID), DryRun: true,
-		})
-		if err != nil {
-			errs = append(errs, fmt.Errorf("server dry run, let claim %q go: %w", l.Claim, err))
-		}
-	}
+	errs = append(errs, r.tryLetGo(ctx)...)
 	for _, c := range r.lostToMake() {
 		if _, err := r.Kube.Create(ctx, kube.Claims(), r.lostClaim(c, true), true); err != nil {
 			errs = append(errs, fmt.Errorf("server dry run, hold pvc/%s back: %w", c, err))
@@ -89,15 +83,18 @@ func (r *run) dryRun(ctx context.Context) error {
 }
 
 // dryRunCreates has the API server check what would be created: the claims and the declared resources. What is written
-// to them afterwards cannot be tried on what is not there.
+// to them afterwards cannot be tried on what is not there, nor a claim whose name another one has until it goes.
 func (r *run) dryRunCreates(ctx context.Context) error {
-	var errs []error
+	errs, going := r.tryLetGo(ctx), r.letGoClaims()
 	try := func(gvr schema.GroupVersionResource, object *unstructured.Unstructured) {
 		if _, err := r.Kube.Create(ctx, gvr, object, true); err != nil {
 			errs = append(errs, fmt.Errorf("server dry run, create %s: %w", declared.Ref(object), err))
 		}
 	}
 	for _, p := range r.missingClaims() {
+		if slices.Contains(going, p.Claim) {
+			continue
+		}
 		object, err := r.claimObject(p)
 		if err != nil {
 			return err
@@ -118,6 +115,20 @@ func (r *run) dryRunCreates(ctx context.Context) error {
 	}
 	r.result.Reason = "server dry run: the API server accepts what would be created; nothing was changed"
 	return errors.Join(errs...)
+}
+
+// tryLetGo has the API server check that the claims may go which hold other volumes.
+func (r *run) tryLetGo(ctx context.Context) []error {
+	var errs []error
+	for _, l := range r.before.LetGo {
+		err := r.Kube.Delete(ctx, kube.Claims(), r.Namespace, l.Claim, kube.DeleteOptions{
+			UID: types.UID(l.ClaimUID), DryRun: true,
+		})
+		if err != nil {
+			errs = append(errs, fmt.Errorf("server dry run, let claim %q go: %w", l.Claim, err))
+		}
+	}
+	return errs
 }
 
 func (r *run) tryPatch(ctx context.Context, name string, p strimzi.Patch, what string) error {

@@ -96,7 +96,11 @@ func createSteps(in planInput) []Step {
 		claims.State, claims.Note = StepSkipped, madeNote
 		resources.State, resources.Note = StepSkipped, madeNote
 	}
-	return slices.Concat(in.hold, []Step{claims, resources}, in.scaleBack)
+	steps := []Step{claims, resources}
+	if in.rebind.rebinds() { // they are made once others are let go
+		steps = steps[1:]
+	}
+	return slices.Concat(in.hold, steps, in.scaleBack)
 }
 
 // claimsStep makes claims and binds volumes to them.

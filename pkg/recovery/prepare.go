@@ -135,10 +135,10 @@ func (o *Observation) persistentVolumes(released bool) []*volume.PersistentVolum
 
 func (r *run) lookAtVolumes(ctx context.Context) (*Observation, error) {
 	req := r.volumesRequest()
-	switch {
-	case r.before.Planned:
+	if r.before.Planned {
 		req.Planned, req.Lender = r.Declared.Planned(), r.lender(StepRead)
-	case r.RebindClaims && !r.rebound:
+	}
+	if r.RebindClaims && !r.rebound {
 		req.Rebind, req.Lender = true, r.lender(StepRead)
 	}
 	seen, err := r.Look(ctx, req)

@@ -90,6 +90,9 @@ func (p *rebindPlan) displacement() []Displaced {
 	return p.displaced
 }
 
+// rebinds tells whether claims are made in the place of those that go.
+func (p *rebindPlan) rebinds() bool { return p != nil && !p.lost }
+
 func (p *rebindPlan) nodeIDs() []string {
 	if p == nil {
 		return nil
@@ -163,8 +166,14 @@ func rebindSteps(in planInput) []Step {
 		Undo:  "none needed: the operator makes them again when reconciliation is un-paused",
 		Risk:  "the cluster that runs now is stopped, and does not come back unless this is undone",
 	}
-	if p.lost {
+	switch {
+	case p.lost:
 		stop.Risk = "what runs now is stopped, until reconciliation is un-paused"
+	case in.create != nil && len(p.podSets) == 0:
+		stop.Undo, stop.Risk = "none needed", ""
+	case in.create != nil:
+		stop.Undo = "none: with their Kafka resource gone nobody starts them again"
+		stop.Risk = "what runs now without its Kafka resource is stopped, and does not come back"
 	}
 	for _, set := range p.podSets {
 		stop.Does = append(stop.Does, fmt.Sprintf("delete strimzipodset/%s, which stops %s", set.name, podNames(set.pods)))
@@ -229,7 +238,7 @@ func letGoText(l placement.LetGo) []string {
 // wantedNodeIDs are the node IDs that a pool is given: those of its volumes, where it has been made again; those it was
 // judged with, where its claims are bound to other volumes.
 func (r *run) wantedNodeIDs(pool *strimzi.NodePool) []int32 {
-	if r.plan.step(StepLetGo) != nil {
+	if r.plan.step(StepLetGo) != nil && r.plan.step(StepResources) == nil {
 		return pool.Status.NodeIDs
 	}
 	return r.base.pools[pool.Name]

@@ -94,6 +94,46 @@ func TestReplicasOfAPartitionCountOnce(t *testing.T) {
 	}
 }
 
+// Where the resources are gone too, Kafka is created, paused, before anything is let go, and each claim is made once.
+func TestThePlanRebindsClaimsOfAClusterThatIsCreated(t *testing.T) {
+	t.Parallel()
+	claims := []placement.Placement{{Volume: "old", Claim: claimName, From: "what is on it"}}
+	plan := buildPlan(planInput{
+		operation: rebindOperation, namespace: "kafka", cluster: "my-cluster",
+		create: &createPlan{
+			claims: claims, resources: []string{"kafka/my-cluster"}, pools: []string{"kafkanodepool/broker: nodeIds [0]"},
+		},
+		rebind: &rebindPlan{
+			letGo: []placement.LetGo{{Claim: claimName, Volume: "new", Displaced: true}}, claims: claims,
+			podSets: []podSetStop{{name: "my-cluster-broker", pods: []string{"my-cluster-broker-0"}}},
+		},
+	})
+	var ids []StepID
+	for i := range plan.Steps {
+		ids = append(ids, plan.Steps[i].ID)
+	}
+	want := []StepID{
+		StepRetain, StepRead, StepLock, StepResources, StepPause, StepStopPods, StepLetGo, StepClaims, StepNodeIDs,
+		StepReread, StepClusterID, StepSettle, StepQuota, StepUnpause, StepRestartPods, StepVerify, StepTopics,
+		StepEntityOperator, StepRelease,
+	}
+	if diff := cmp.Diff(want, ids); diff != "" {
+		t.Errorf("the order of the steps (-want +got):\n%s", diff)
+	}
+	ordered := actionsOf(t, Request{RebindClaims: true}, plan)
+	if diff := cmp.Diff(ordered, slices.DeleteFunc(want, func(id StepID) bool {
+		return id == StepRetain || id == StepRead || id == StepRestartPods // done before it is confirmed, or on the way
+	})); diff != "" {
+		t.Errorf("the steps run in another order than they are shown:\n%s", diff)
+	}
+	if undo := plan.step(StepStopPods).Undo; !strings.Contains(undo, "nobody starts them again") {
+		t.Errorf("an undo leaves no Kafka resource to start them for: %q", undo)
+	}
+	if does := plan.step(StepNodeIDs).Does; !slices.Contains(does, "patch the status of kafkanodepool/broker: nodeIds [0]") {
+		t.Errorf("%q", does)
+	}
+}
+
 // actionsOf are the steps that are run after the confirmation, in their order.
 func actionsOf(t *testing.T, req Request, plan Plan) (ids []StepID) {
 	t.Helper()

@@ -97,7 +97,11 @@ func (r *run) authorities() []*unstructured.Unstructured {
 
 // warnOfManifests says which manifests are not needed where the Kafka resource is there.
 func (r *run) warnOfManifests() {
-	if r.Declared != nil {
+	switch {
+	case r.Declared == nil:
+	case r.RebindClaims:
+		r.Report.Warn("kafka/" + r.Name + " is there: nothing of the manifests is created")
+	default:
 		r.Report.Warn(fmt.Sprintf("kafka/%s is there: of the manifests only Secrets of its certificate authorities are "+
 			"created, and only where they are gone (%d are given)", r.Name, len(r.authorities())))
 	}

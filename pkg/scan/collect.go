@@ -40,6 +40,8 @@ type Live struct {
 
 	// known is what claims' names were read with.
 	known strimzi.Known
+	// left is what is there of the cluster that was named, and planned, where its Kafka resource is not; nil otherwise.
+	left *strimzi.Cluster
 }
 
 // Named is what a person named, which is looked for whether or not anything else says that it is there.
@@ -95,6 +97,11 @@ func CollectNamed(ctx context.Context, client *kube.Client, namespace string, wa
 	live.Operators = l.operators
 	for i := range l.kafkas {
 		live.Clusters = append(live.Clusters, l.cluster(&l.kafkas[i], namespace))
+	}
+	if wanted.Planned != nil && live.Cluster(wanted.Cluster) == nil {
+		gone := &unstructured.Unstructured{Object: map[string]any{}}
+		gone.SetName(wanted.Cluster)
+		live.left = l.cluster(gone, namespace)
 	}
 	l.match(live, wanted)
 	return live, nil

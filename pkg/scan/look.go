@@ -51,7 +51,7 @@ func readCluster(ctx context.Context, r claimReader) (err error) {
 
 // readAndPlace reads what claims hold, then what no claim holds, and puts the latter where it is to be.
 func (r *claimReader) readAndPlace(ctx context.Context) error {
-	rebind := r.opts.Rebind && r.opts.Released && r.cluster.Kafka != nil && !r.cluster.Planned
+	rebind := r.opts.Rebind && r.opts.Released && r.cluster.Kafka != nil
 	measured := heldReader{held: map[string]Held{}}
 	if rebind || len(r.opts.Lost) > 0 {
 		r.cluster.Others = r.cluster.wantedOthers()

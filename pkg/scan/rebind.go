@@ -25,6 +25,7 @@ func (c *Cluster) Rebind(wanted string, excluded map[string]bool, held map[strin
 	kafka := *c.Kafka
 	kafka.Pools = slices.Clone(c.Kafka.Pools)
 	c.Kafka = &kafka
+	c.adoptLeft()
 	result, err := placement.Rebind(c.Kafka, slices.Concat(c.Volumes, c.Released), wanted, excluded)
 	if err != nil {
 		return err
@@ -53,6 +54,20 @@ func (c *Cluster) Rebind(wanted string, excluded map[string]bool, held map[strin
 	c.Volumes = now
 	volume.Sort(c.Volumes)
 	return nil
+}
+
+// adoptLeft has a cluster that is to be created know what is left of one whose Kafka resource is gone: pods that run
+// on, and the node IDs of pools that stay, which count as those of a cluster that is there.
+func (c *Cluster) adoptLeft() {
+	if !c.Planned || c.left == nil {
+		return
+	}
+	c.Kafka.PodSets = c.left.PodSets
+	for i := range c.Kafka.Pools {
+		if p := c.left.Pool(c.Kafka.Pools[i].Name); p != nil {
+			c.Kafka.Pools[i].Status.NodeIDs, c.Kafka.Pools[i].Status.Roles = p.Status.NodeIDs, p.Status.Roles
+		}
+	}
 }
 
 // Vacate judges the cluster as it will be once the claims are gone that are in the places of nodes that are lost for

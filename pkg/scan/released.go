@@ -118,7 +118,7 @@ func (c *Cluster) plan(live *Live, planned *strimzi.Cluster) {
 		}
 	}
 	k.Sort()
-	c.Kafka, c.Planned = &k, true
+	c.Kafka, c.Planned, c.left = &k, true, live.left
 }
 
 // Arrange judges the volumes that no claim holds as if they were bound to the claims they are for, and the pools as if

@@ -82,6 +82,8 @@ type Cluster struct {
 	Changed []string `json:"changedByAdmission,omitempty"`
 	// Planned tells that Kafka is what is to be created, and not there yet.
 	Planned bool `json:"planned,omitempty"`
+	// left is what is there of the planned cluster all the same; nil where nothing was looked for.
+	left *strimzi.Cluster
 }
 
 // Loose is a volume or claim that is let go or going.

@@ -366,11 +366,11 @@ func (g *ground) look(ctx context.Context, req recovery.LookRequest) (*recovery.
 	if err != nil {
 		return nil, err
 	}
-	if req.Planned != nil && live.Cluster(req.Name) == nil {
-		return g.lookPlanned(ctx, live, req)
-	}
 	if req.Rebind {
 		return g.lookRebinding(ctx, live, req)
+	}
+	if req.Planned != nil && live.Cluster(req.Name) == nil {
+		return g.lookPlanned(ctx, live, req)
 	}
 	seen := &recovery.Observation{
 		Cluster: live.Cluster(req.Name), Volumes: live.Volumes, Others: live.Others,

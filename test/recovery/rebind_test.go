@@ -30,7 +30,7 @@ import (
 func (g *ground) lookRebinding(
 	ctx context.Context, live *scan.Live, req recovery.LookRequest,
 ) (*recovery.Observation, error) {
-	c := live.Pick(req.Name, nil)
+	c := live.Pick(req.Name, req.Planned)
 	c.Others = slices.DeleteFunc(c.Others, func(pv volume.PersistentVolume) bool { return pv.DisplacedBy != "" })
 	loan, err := binding.Borrow(ctx, g.client, req.Lender, binding.LoanRequest{
 		Operation: "look-20260101-000000-0000", Namespace: g.ns, Volumes: c.Others,
@@ -55,7 +55,7 @@ func (g *ground) lookRebinding(
 		return nil, err
 	}
 	seen := &recovery.Observation{
-		Cluster: c.Kafka, Volumes: c.Volumes, Others: c.Others, VolumesForbidden: c.VolumesForbidden,
+		Cluster: c.Kafka, Volumes: c.Volumes, Others: c.Others, VolumesForbidden: c.VolumesForbidden, Planned: c.Planned,
 		Placements: c.Placements, LetGo: c.LetGo, Displaced: c.Displaced,
 	}
 	seen.Findings = finding.Judge(finding.Input{
