@@ -16,7 +16,9 @@ import (
 )
 
 const cleanupLong = `List what operations left in a namespace, or with the name of one remove its temporary pods and
-its quota on claims, and give back the volumes that its claims of a temporary name borrowed to be read.
+its quota on claims, and give back the volumes that its claims of a temporary name borrowed to be read. The objects of
+PersistentVolumes that a dry run with --volumes declared to read them, and did not come to take back, are deleted where
+they are Retain and nobody has bound them: their disks stay.
 
 What an operation that is alive still needs is left alone: a restore renews its lease while it runs. A scan only has
 pods and what it borrowed, which tell from outside only how long it may go on. Journals stay, and no other volume or
@@ -96,7 +98,7 @@ func (o *cleanupOptions) Run(ctx context.Context) (any, error) {
 	if o.allNamespaces {
 		namespace = ""
 	}
-	found, err := leftover.Find(ctx, client, o.factory.Now(), namespace, o.operation)
+	found, err := leftover.FindAll(ctx, client, o.factory.Now(), namespace, o.operation)
 	if err != nil {
 		return nil, o.coded(err)
 	}

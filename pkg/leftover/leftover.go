@@ -1,6 +1,7 @@
 // Package leftover owns what operations left in a cluster: it finds it, tells what may still be alive, and removes what
 // can be removed without loss, which is temporary pods and the guard on claims, and gives back the volumes that claims
-// of a temporary name borrowed. It touches no other claim or volume, and no journal.
+// of a temporary name borrowed. The objects of volumes that a dry run declared to read them go too; their disks stay.
+// It touches no other claim or volume, and no journal.
 package leftover
 
 import (
@@ -49,16 +50,21 @@ type Operation struct {
 	Quotas []string `json:"quotas,omitempty"`
 	// Claims are those of a temporary name that still hold a volume which was lent to be read.
 	Claims []string `json:"claims,omitempty"`
-	Kept   []string `json:"kept,omitempty"`
-	// Removed are pods, quotas and claims that are gone now; what the claims had borrowed is given back.
+	// Volumes are those that a dry run declared to be read, and that nobody has bound.
+	Volumes []string `json:"volumes,omitempty"`
+	Kept    []string `json:"kept,omitempty"`
+	// Removed are pods, quotas, claims and volumes' objects that are gone now; what the claims had borrowed is given back.
 	Removed []string `json:"removed,omitempty"`
 
 	quotaUIDs map[string]types.UID
 	borrowing []*unstructured.Unstructured
+	declared  []*unstructured.Unstructured
 }
 
 // Removable tells whether there is anything to remove.
-func (o *Operation) Removable() bool { return len(o.Pods)+len(o.Quotas)+len(o.Claims) > 0 }
+func (o *Operation) Removable() bool {
+	return len(o.Pods)+len(o.Quotas)+len(o.Claims)+len(o.Volumes) > 0
+}
 
 // Result is what looking for leftovers, or removing them, returns.
 type Result struct {
@@ -78,9 +84,8 @@ type finder struct {
 	forbidden []string
 }
 
-// Find lists what operations have in a namespace, or in all where it is empty; of one operation alone where it is
-// named. Temporary pods must be visible; other kinds that are not are told.
-func Find(ctx context.Context, k *kube.Client, now time.Time, namespace, operation string) (*Result, error) {
+// find gathers what is in namespaces.
+func find(ctx context.Context, k *kube.Client, now time.Time, namespace, operation string) (*finder, error) {
 	f := &finder{kube: k, now: now, found: map[[2]string]*Operation{}}
 	pods, err := probe.Leftovers(ctx, k, namespace, operation)
 	if err != nil {
@@ -89,9 +94,20 @@ func Find(ctx context.Context, k *kube.Client, now time.Time, namespace, operati
 	for i := range pods {
 		f.pod(&pods[i])
 	}
-	if err := f.objects(ctx, namespace, operation); err != nil {
+	return f, f.objects(ctx, namespace, operation)
+}
+
+// Find lists what operations have in a namespace, or in all where it is empty; of one operation alone where it is
+// named. Temporary pods must be visible; other kinds that are not are told.
+func Find(ctx context.Context, k *kube.Client, now time.Time, namespace, operation string) (*Result, error) {
+	f, err := find(ctx, k, now, namespace, operation)
+	if err != nil {
 		return nil, err
 	}
+	return f.result(namespace), nil
+}
+
+func (f *finder) result(namespace string) *Result {
 	r := &Result{
 		TypeMeta: output.Meta("Leftovers"), Namespace: namespace, Operations: []Operation{}, NotVisible: f.forbidden,
 	}
@@ -105,7 +121,7 @@ func Find(ctx context.Context, k *kube.Client, now time.Time, namespace, operati
 		}
 		r.Operations = append(r.Operations, *o)
 	}
-	return r, nil
+	return r
 }
 
 func compareKeys(a, b [2]string) int { return slices.Compare(a[:], b[:]) }
@@ -137,12 +153,17 @@ func (o *Operation) lives(life Life, until time.Time) {
 	}
 }
 
+// selector selects what carries the label of operations, or of one where it is named.
+func selector(operation string) string {
+	s := recovery.ManagedByLabel + "=" + recovery.ManagedBy + "," + recovery.OperationLabel
+	if operation != "" {
+		s += "=" + operation
+	}
+	return s
+}
+
 // objects finds what restores have besides pods.
 func (f *finder) objects(ctx context.Context, namespace, operation string) error {
-	selector := recovery.ManagedByLabel + "=" + recovery.ManagedBy + "," + recovery.OperationLabel
-	if operation != "" {
-		selector += "=" + operation
-	}
 	for _, kind := range []struct {
 		gvr schema.GroupVersionResource
 		use func(*Operation, *unstructured.Unstructured)
@@ -159,7 +180,7 @@ func (f *finder) objects(ctx context.Context, namespace, operation string) error
 			o.Kept = append(o.Kept, "configmap/"+u.GetName()+" (journal)")
 		}},
 	} {
-		list, err := f.kube.List(ctx, kind.gvr, namespace, kube.ListOptions{LabelSelector: selector})
+		list, err := f.kube.List(ctx, kind.gvr, namespace, kube.ListOptions{LabelSelector: selector(operation)})
 		if kube.IsForbidden(err) {
 			f.forbidden = append(f.forbidden, err.Error())
 			continue
@@ -259,5 +280,5 @@ func (o *Operation) remove(ctx context.Context, k *kube.Client, timeout time.Dur
 		o.Removed = append(o.Removed, "persistentvolumeclaim/"+claim.GetName())
 	}
 	o.Claims, o.borrowing, o.Life = nil, nil, Dead
-	return nil
+	return o.forget(ctx, k, timeout)
 }

@@ -22,6 +22,9 @@ func (r *Result) Names() []string {
 		for _, c := range o.Claims {
 			out = append(out, "persistentvolumeclaim/"+c)
 		}
+		for _, v := range o.Volumes {
+			out = append(out, "persistentvolume/"+v)
+		}
 		out = append(out, o.Removed...)
 	}
 	return out
@@ -60,7 +63,7 @@ func (o *Operation) row(wide bool) []output.Cell {
 	if !o.Until.IsZero() {
 		until = o.Until.UTC().Format(time.RFC3339)
 	}
-	there := make([]string, 0, len(o.Pods)+len(o.Quotas)+len(o.Claims))
+	there := make([]string, 0, len(o.Pods)+len(o.Quotas)+len(o.Claims)+len(o.Volumes))
 	for _, p := range o.Pods {
 		there = append(there, "pod/"+p)
 	}
@@ -69,6 +72,9 @@ func (o *Operation) row(wide bool) []output.Cell {
 	}
 	for _, c := range o.Claims {
 		there = append(there, "persistentvolumeclaim/"+c)
+	}
+	for _, v := range o.Volumes {
+		there = append(there, "persistentvolume/"+v)
 	}
 	row := output.Row(o.Operation, o.Namespace, output.Styled(style, string(o.Life)), until, strings.Join(there, " "),
 		strings.Join(o.Removed, " "))

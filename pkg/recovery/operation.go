@@ -20,6 +20,9 @@ const (
 	// CreatedAnnotation says on what an operation made, and what stays when it is over, which operation made it. It is
 	// no label: those of Kafka and pools are copied to everything the operator makes.
 	CreatedAnnotation = "kafkarecover.io/created-by"
+	// DeclaredAnnotation is on a volume that a dry run declared to read it: the spec that it was declared with. A volume
+	// that a restore declares has none.
+	DeclaredAnnotation = "kafkarecover.io/declared-to-be-read"
 	// ClusterLabel names the Kafka cluster an object belongs to.
 	ClusterLabel = "kafkarecover.io/cluster"
 	// ManagedByLabel, ManagedBy mark objects of this tool.

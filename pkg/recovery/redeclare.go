@@ -167,10 +167,13 @@ func (r *run) createVolumes(ctx context.Context) error {
 
 func (r *run) createVolume(ctx context.Context, v redeclared.Volume) error {
 	var err error
-	if declared := r.stamped(v.Object); r.write.journal == nil { // a dry run takes it back
-		_, err = createOwn(ctx, r.Kube, kube.Volumes(), declared)
+	if r.write.journal == nil { // a dry run takes it back
+		var marked *unstructured.Unstructured
+		if marked, err = r.declaredToBeRead(v.Object); err == nil {
+			_, err = createOwn(ctx, r.Kube, kube.Volumes(), marked)
+		}
 	} else {
-		_, err = r.write.create(ctx, StepVolumes, kube.Volumes(), declared)
+		_, err = r.write.create(ctx, StepVolumes, kube.Volumes(), r.stamped(v.Object))
 	}
 	if err != nil {
 		return fmt.Errorf("declare pv %q anew: %w", v.PV.Name, err)
@@ -179,6 +182,23 @@ func (r *run) createVolume(ctx context.Context, v redeclared.Volume) error {
 		return fmt.Errorf("declare pv %q anew: %w", v.PV.Name, err)
 	}
 	return nil
+}
+
+// declaredToBeRead says on a volume that a dry run declares what it is there for. A dry run keeps no journal: where it
+// is killed nothing else tells that the object may go (pkg/leftover).
+func (r *run) declaredToBeRead(pv *unstructured.Unstructured) (*unstructured.Unstructured, error) {
+	spec, err := json.Marshal(object.Map(pv.Object, "spec"))
+	if err != nil {
+		return nil, fmt.Errorf("mark it as declared to be read: %w", err)
+	}
+	out := annotated(r.stamped(pv), DeclaredAnnotation, string(spec))
+	labels := out.GetLabels()
+	if labels == nil {
+		labels = map[string]string{}
+	}
+	labels[ManagedByLabel], labels[OperationLabel] = ManagedBy, r.operation
+	out.SetLabels(labels)
+	return out, nil
 }
 
 // seeVolumes looks at the objects once more, now that the volumes are among them.
@@ -221,15 +241,32 @@ func (r *run) mayForget(ctx context.Context, u *unstructured.Unstructured, creat
 	if err != nil || held {
 		return fmt.Sprintf("claim %q holds it", pv.ClaimNamespace+"/"+pv.ClaimName), err
 	}
-	spec := object.Map(object.Clone(created), "spec")
-	delete(spec, "claimRef") // who may have it is told by the claims
+	return changedSince(u, object.Map(created, "spec")), nil
+}
+
+// changedSince says what of a volume is another than it was declared with; who may have it is told by the claims.
+func changedSince(u *unstructured.Unstructured, declared map[string]any) string {
+	spec := object.Clone(declared)
+	delete(spec, "claimRef")
 	for _, f := range leaves([]string{"spec"}, spec) {
 		if !f.equals(u.Object, f.value) {
 			return fmt.Sprintf("%s is %s, and was declared as %s: %s", f, valueText(f.of(u.Object)), valueText(f.value),
-				whoWrote(u, f.path)), nil
+				whoWrote(u, f.path))
 		}
 	}
-	return "", nil
+	return ""
+}
+
+// DeclaredToBeRead tells whether a volume is as a dry run declared it to read it, and the UID of the claim that it
+// names as long as nobody has bound it.
+func DeclaredToBeRead(u *unstructured.Unstructured) (claimUID string, is bool) {
+	var spec map[string]any
+	mark := u.GetAnnotations()[DeclaredAnnotation]
+	if mark == "" || json.Unmarshal([]byte(mark), &spec) != nil {
+		return "", false
+	}
+	claimUID = object.String(spec, "claimRef", "uid")
+	return claimUID, claimUID != "" && changedSince(u, spec) == ""
 }
 
 // forget deletes the object of a volume, only as it was looked at: nobody changes its policy in between.

@@ -20,6 +20,7 @@ import (
 
 	"github.com/kafkarecover/kafkarecover/pkg/finding"
 	"github.com/kafkarecover/kafkarecover/pkg/kube"
+	"github.com/kafkarecover/kafkarecover/pkg/leftover"
 	"github.com/kafkarecover/kafkarecover/pkg/recovery"
 	"github.com/kafkarecover/kafkarecover/pkg/recovery/recoverytest"
 	"github.com/kafkarecover/kafkarecover/pkg/redeclared"
@@ -268,6 +269,51 @@ func TestWhatWasDeclaredIsTakenBackWhenThePlanIsNotConfirmed(t *testing.T) {
 	}
 	if got := stop(); slices.Contains(got, "Available") || !slices.Contains(got, "Bound") {
 		t.Errorf("the volumes were to be read, and never Available: %v", got)
+	}
+}
+
+// A dry run that is killed takes nothing back: what it declared is found by its mark. What a restore declares has none.
+func TestWhatADryRunDeclaredIsFoundWhereItIsKilled(t *testing.T) {
+	t.Parallel()
+	g := newGround(t, nil)
+	saved := g.lose()
+	killed := errors.New("killed")
+	for _, dry := range []recovery.DryRun{recovery.DryRunNone, recovery.DryRunServer} {
+		_, err := g.restoreLost(t.Context(), saved, func(r *recovery.Request, d *recovery.Deps) {
+			r.DryRun = dry
+			d.Look = func(ctx context.Context, req recovery.LookRequest) (*recovery.Observation, error) {
+				if req.Depth == recovery.Objects {
+					return g.look(ctx, req)
+				}
+				found, err := leftover.FindAll(ctx, g.client, time.Now(), g.ns, "")
+				if err != nil {
+					t.Fatal(err)
+				}
+				g.follows(found)
+				named := 0
+				for i := range found.Operations {
+					named += len(found.Operations[i].Volumes)
+				}
+				if dry == recovery.DryRunNone {
+					if named > 0 || len(g.volumes()) != 9 {
+						t.Errorf("what a restore declares is for its undo, and %d volumes are named", named)
+					}
+					return nil, killed
+				}
+				if named != 9 || len(found.Operations) != 1 || found.Operations[0].Life != leftover.Unknown {
+					t.Errorf("nine volumes of one operation must be named: %+v", found.Operations)
+				}
+				if err := found.Remove(ctx, g.client, time.Minute); err != nil {
+					t.Error(err)
+				}
+				g.wantNoVolumes()
+				return nil, killed
+			}
+		})
+		if !errors.Is(err, killed) {
+			t.Fatal(err)
+		}
+		g.wantNoVolumes()
 	}
 }
 
