@@ -190,7 +190,10 @@ func slotCases() []ruleCase {
 		{
 			rule: "would-be-formatted", name: "swapped volumes", want: []string{pvcB00, pvcB01},
 			change: func(w *world) { w.swap("0-broker-0", "0-broker-1") },
-			says:   []string{"holds no kafka-log0", "node.id 1"},
+			says: []string{
+				"holds no kafka-log0", "node.id 1", "what node 0 had is on " + pvcB01 + ": `kafkarecover restore kafka/my-cluster " +
+					"-n kafka --rebind-claims` binds each claim to the volume of its node",
+			},
 		},
 		{
 			rule: "would-be-formatted", name: "meta.properties is gone", want: []string{pvcB00},
@@ -298,6 +301,30 @@ func slotCases() []ruleCase {
 		{
 			rule: "foreign-log-directory", name: "formatted beside, with a random ID: a rule of its own",
 			change: func(w *world) { w.besideOf("0-broker-0", 7, otherID) },
+		},
+		{
+			rule: "formatted-beside-data", name: "swapped volumes, started with a random ID", want: []string{pvcB00, pvcB01},
+			change: func(w *world) { w.startedSwapped(false) },
+			says:   []string{"what node 1 had is on " + pvcB00, "--rebind-claims"},
+		},
+		{
+			rule: "foreign-log-directory", name: "swapped volumes, started with a random ID", want: []string{pvcB00, pvcB01},
+			change: func(w *world) { w.startedSwapped(false) },
+			says:   []string{"what node 0 had is on " + pvcB01, "--rebind-claims"},
+		},
+		{
+			rule: "duplicate-node-id", name: "swapped volumes, started with a random ID: of one log directory of two",
+			change: func(w *world) {
+				w.startedSwapped(false)
+				for _, short := range []string{"0-broker-0", "0-broker-1"} {
+					w.vol(short).Contents.Dirs[1].Metadata = &logdir.MetadataLog{Empty: true, EndKnown: true}
+				}
+			},
+		},
+		{
+			rule: "foreign-log-directory", name: "swapped volumes, and filled again", want: []string{pvcB00, pvcB01},
+			change: func(w *world) { w.startedSwapped(true) },
+			says:   []string{"compare both directories"}, // nobody can tell which is wanted
 		},
 		{
 			rule: "formatted-beside-data", name: "in another node's slot, beside its data",
@@ -448,6 +475,21 @@ func (w *world) rename(name string) {
 	for i := range w.Volumes {
 		if w.Volumes[i].Slot.Pool == "broker" {
 			w.Volumes[i].Slot.Pool = name
+		}
+	}
+}
+
+// startedSwapped has two brokers started on each other's volumes; filled tells that they have fetched their partitions.
+func (w *world) startedSwapped(filled bool) {
+	w.swap("0-broker-0", "0-broker-1")
+	for n, short := range []string{"0-broker-0", "0-broker-1"} {
+		id := otherID
+		if filled {
+			id = clusterID
+		}
+		w.besideOf(short, int32(n), id)
+		if dirs := w.vol(short).Contents.Dirs; filled {
+			dirs[1].Partitions = dirs[0].Partitions
 		}
 	}
 }

@@ -1,6 +1,8 @@
 package finding
 
 import (
+	"cmp"
+
 	"github.com/kafkarecover/kafkarecover/pkg/kraft/logdir"
 )
 
@@ -48,8 +50,8 @@ func freshInUse(s *scene, v *vol, d *logdir.LogDir) found {
 	if v.isFolder() {
 		return f
 	}
-	f.remedy = "bind the volume that holds this node's data to the claim; where that data is lost, " +
-		setAsideOption(v, d) + " has the directory formatted again with the right ID"
+	f.remedy = cmp.Or(s.exchangedRemedy(v), "bind the volume that holds this node's data to the claim; where that data is "+
+		"lost, "+setAsideOption(v, d)+" has the directory formatted again with the right ID")
 	for _, other := range v.foreign {
 		f.evidence = append(f.evidence, contentsOf(v.Volume, other)...)
 	}

@@ -272,6 +272,9 @@ func judgeDuplicateNode(s *scene) []found {
 			continue
 		}
 		for _, d := range v.allDirs() {
+			if s.leftByRandomStart(d) {
+				continue // formatted-beside-data says so
+			}
 			if n, ok := dirNode(d); ok && d.Metadata != nil {
 				logs[n] = append(logs[n], at(v.Volume, d))
 			}

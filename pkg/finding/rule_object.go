@@ -322,11 +322,11 @@ func (s *scene) shadowedCommand() string {
 	if command == "" {
 		return ""
 	}
-	return command + oldUnwanted
+	return command + " " + rebindRemedy + oldUnwanted
 }
 
-// rebindCommand is the command that brings old volumes back, as it is to be typed; empty where it is not known whether
-// the Kafka resource is there.
+// rebindCommand is the command that binds claims to other volumes, as it is to be typed; empty where it is not known
+// whether the Kafka resource is there.
 func (s *scene) rebindCommand() string {
 	if s.in.Cluster == nil {
 		return ""
@@ -335,8 +335,7 @@ func (s *scene) rebindCommand() string {
 	if k.UID == "" { // what is to be created has none yet
 		manifests = " -f FILE"
 	}
-	return fmt.Sprintf("`kafkarecover restore kafka/%s -n %s%s --rebind-claims` %s", k.Name, k.Namespace, manifests,
-		rebindRemedy)
+	return fmt.Sprintf("`kafkarecover restore kafka/%s -n %s%s --rebind-claims`", k.Name, k.Namespace, manifests)
 }
 
 func judgeReleased(s *scene) []found {

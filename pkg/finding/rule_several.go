@@ -36,7 +36,7 @@ func judgeSeveral(s *scene) []found {
 			held, free = held || v.Claim != nil, free || v.Claim == nil
 		}
 		if command := s.rebindCommand(); held && free && command != "" {
-			f.remedy = command + "; or give up the one that is not wanted with --exclude"
+			f.remedy = command + " " + rebindRemedy + "; or give up the one that is not wanted with --exclude"
 		}
 		out = append(out, f)
 	}

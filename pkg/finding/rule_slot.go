@@ -140,6 +140,7 @@ func judgeWouldFormat(s *scene) []found {
 			continue // unread: a rule of its own refuses
 		}
 		if f := wouldFormat(v); f != nil {
+			f.remedy = s.exchangedRemedy(v)
 			out = append(out, *f)
 		}
 	}
@@ -314,7 +315,11 @@ func judgeForeignDirectory(s *scene) []found {
 			evidence = append(evidence, meant(v.Volume, d))
 			evidence = append(evidence, contentsOf(v.Volume, d)...)
 		}
-		return one(v.Name, "holds log directories that its node will not use", evidence)
+		out := one(v.Name, "holds log directories that its node will not use", evidence)
+		for i := range out {
+			out[i].remedy = s.exchangedRemedy(v)
+		}
+		return out
 	})
 }
 
