@@ -38,6 +38,7 @@ func TestRestoreRenamesWhatARandomStartFormatted(t *testing.T) {
 		s.formatted(claim, left[swap[claim]])
 	}
 	s.must(s.Delete(s.ctx))
+	s.must(s.RestartOperator(s.ctx, s.Namespace))
 	for _, id := range []string{"0", "1"} {
 		s.exchange("data-"+id+"-my-cluster-broker-0", "data-"+id+"-my-cluster-broker-1")
 	}
