@@ -344,6 +344,7 @@ func quorumCases() []ruleCase {
 		{
 			rule: "controller-empty", name: "formatted and never used", want: []string{"node/3"},
 			change: func(w *world) { w.fresh(clusterID, "0-controller-3") },
+			says:   []string{"restore --lost node/3 holds it back, empty, until the others have caught up; or accept it"},
 		},
 		{rule: "controller-empty", name: "unread", change: func(w *world) { w.unread("0-controller-3") }},
 		{

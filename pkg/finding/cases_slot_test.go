@@ -291,7 +291,7 @@ func slotCases() []ruleCase {
 		{
 			rule: "formatted-beside-data", name: "started with a random ID", want: []string{pvcB00},
 			change: func(w *world) { w.fresh(otherID, "0-broker-0") },
-			says:   []string{"--set-aside " + pvcB00 + ":kafka-log0", "where that data is lost"},
+			says:   []string{"--set-aside " + pvcB00 + ":kafka-log0", "where that data is lost, restore --lost node/0"},
 		},
 		{
 			rule: "formatted-beside-data", name: "beside the right one", want: []string{pvcB00},

@@ -20,7 +20,8 @@ func (s *scene) exchangedRemedy(v *vol) string {
 	if other == nil {
 		return ""
 	}
-	return fmt.Sprintf("what node %d had is on %s: %s binds each claim to the volume of its node", v.node, other.Name, command)
+	return fmt.Sprintf("what node %d had is on %s: %s binds each claim to the volume of its node", v.node, other.Name,
+		command)
 }
 
 // holderOf is the volume of another node's claim that holds what the node of this one had on it: its directory, with

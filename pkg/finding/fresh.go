@@ -50,12 +50,28 @@ func freshInUse(s *scene, v *vol, d *logdir.LogDir) found {
 	if v.isFolder() {
 		return f
 	}
-	f.remedy = cmp.Or(s.exchangedRemedy(v), "bind the volume that holds this node's data to the claim; where that data is "+
-		"lost, "+setAsideOption(v, d)+" has the directory formatted again with the right ID")
+	f.remedy = cmp.Or(s.exchangedRemedy(v), s.lostDataRemedy(v, d))
 	for _, other := range v.foreign {
 		f.evidence = append(f.evidence, contentsOf(v.Volume, other)...)
 	}
 	return f
+}
+
+// lostDataRemedy says what to do with a directory that its node will be refused by, and that holds nothing.
+func (s *scene) lostDataRemedy(v *vol, d *logdir.LogDir) string {
+	text := "bind the volume that holds this node's data to the claim; where that data is lost, "
+	if how := s.letInLater(v.node); how != "" {
+		text += how + "; or "
+	}
+	return text + setAsideOption(v, d) + " has the directory formatted again with the right ID"
+}
+
+// letInLater says how a node that has lost its data comes back without harm; empty where Strimzi does not run it.
+func (s *scene) letInLater(id int32) string {
+	if s.in.Cluster == nil {
+		return ""
+	}
+	return "restore --lost " + node(id) + " holds it back, empty, until the others have caught up"
 }
 
 // freshUnused is a directory of another node beside the one that this volume's node uses.

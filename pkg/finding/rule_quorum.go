@@ -88,8 +88,8 @@ func copyRules() []entry {
 				"not there. Of one that is named as lost, and held back: the partitions of which nobody else can be elected.",
 			Why:    "It can become leader with nothing in its log, and the other replicas then cut off theirs.",
 			Source: "Kafka: ReplicationControlManager; KIP-966",
-			Remedy: "bind the volume that holds the broker's data; if it is lost and its claim is not there, restore --lost " +
-				"holds the broker back until the others are in sync without it",
+			Remedy: "bind the volume that holds the broker's data; if it is lost, restore --lost holds the broker back until " +
+				"the others are in sync without it",
 		}, judgeEmptyBroker},
 	}
 }
@@ -185,7 +185,13 @@ func judgeControllerEmpty(s *scene) []found {
 			continue // what is not known, or held back, is judged elsewhere
 		}
 		if line, unread := s.holding(id); !unread {
-			out = append(out, one(node(id), "is a controller and holds no metadata", []string{line})...)
+			f := found{
+				subject: node(id), message: "is a controller and holds no metadata", evidence: []string{line},
+			}
+			if how := s.letInLater(id); how != "" {
+				f.remedy = "look for the controller's volume; if it is lost, " + how + "; or accept it for this node"
+			}
+			out = append(out, f)
 		}
 	}
 	return out
