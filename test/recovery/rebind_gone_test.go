@@ -252,12 +252,9 @@ func TestARebindingOfAClusterThatIsGoneThatDiedIsGoneOnWith(t *testing.T) {
 	}{
 		"a volume lent":            {"with its pods", recoverytest.OfKind(recovery.StepRead, recovery.PhaseDone, volumeKind)},
 		"a pool made":              {"with its pools", recoverytest.FirstOf(recovery.StepResources, recovery.PhaseDone)},
-		"Kafka made":               {"alone", recoverytest.FirstOf(recovery.StepPause, recovery.PhaseIntent)},
 		"a pod set deleted":        {"alone", recoverytest.FirstOf(recovery.StepStopPods, recovery.PhaseDone)},
-		"the first volume marked":  {"with its pods", recoverytest.FirstOf(recovery.StepLetGo, recovery.PhaseDone)},
 		"a claim let go":           {"with its pods", recoverytest.OfKind(recovery.StepLetGo, recovery.PhaseDone, claimKind)},
 		"the first claim made":     {"with its pools", recoverytest.FirstOf(recovery.StepClaims, recovery.PhaseDone)},
-		"node IDs in a pool":       {"with its pools", recoverytest.FirstOf(recovery.StepNodeIDs, recovery.PhaseDone)},
 		"un-paused, not journaled": {"alone", recoverytest.Unpausing(recovery.PhaseIntent)},
 	} {
 		t.Run(title, func(t *testing.T) {
@@ -287,12 +284,11 @@ func TestARebindingOfAClusterThatIsGoneThatDiedIsUndone(t *testing.T) {
 		how string
 		at  recoverytest.When
 	}{
-		"Kafka made":               {"with its pods", recoverytest.FirstOf(recovery.StepPause, recovery.PhaseIntent)},
-		"a claim about to go":      {"alone", recoverytest.OfKind(recovery.StepLetGo, recovery.PhaseIntent, claimKind)},
-		"a claim let go":           {"with its pools", recoverytest.OfKind(recovery.StepLetGo, recovery.PhaseDone, claimKind)},
-		"the first volume tied":    {"with its pods", recoverytest.OfKind(recovery.StepClaims, recovery.PhaseDone, volumeKind)},
-		"the cluster ID in a pool": {"with its pods", recoverytest.FirstOf(recovery.StepClusterID, recovery.PhaseDone)},
-		"the claims guarded":       {"with its pools", recoverytest.FirstOf(recovery.StepQuota, recovery.PhaseDone)},
+		"Kafka made":            {"with its pods", recoverytest.FirstOf(recovery.StepPause, recovery.PhaseIntent)},
+		"a claim about to go":   {"alone", recoverytest.OfKind(recovery.StepLetGo, recovery.PhaseIntent, claimKind)},
+		"a claim let go":        {"with its pools", recoverytest.OfKind(recovery.StepLetGo, recovery.PhaseDone, claimKind)},
+		"the first volume tied": {"with its pods", recoverytest.OfKind(recovery.StepClaims, recovery.PhaseDone, volumeKind)},
+		"the claims guarded":    {"with its pools", recoverytest.FirstOf(recovery.StepQuota, recovery.PhaseDone)},
 	} {
 		t.Run(title, func(t *testing.T) {
 			t.Parallel()
@@ -317,12 +313,15 @@ func TestARebindingOfAClusterThatIsGoneThatDiedIsUndone(t *testing.T) {
 	}
 }
 
-// readingStride is how many lines of those with which volumes are lent and given back, which are hundreds and the same
-// for every volume, are between two that are swept.
-const readingStride = 12
+// forEveryVolume are the steps that do the same for every volume, several writes at once, and how many lines of them are
+// between two that are swept: those with which volumes are lent and given back are as many as all others.
+var forEveryVolume = map[recovery.StepID]int{
+	recovery.StepRead: 12, recovery.StepRetain: 4, recovery.StepLock: 4, recovery.StepLetGo: 3, recovery.StepClaims: 3,
+	recovery.StepRelease: 4,
+}
 
-// Every line of the journal in turn is the last thing a run does, and another run goes on from there or takes it back.
-func TestDyingAfterEveryLineOfARebindingOfAClusterThatIsGone(t *testing.T) {
+// The lines of the journal in turn are the last thing a run does, and another run goes on from there, or takes it back.
+func TestDyingAfterTheLinesOfARebindingOfAClusterThatIsGone(t *testing.T) {
 	full(t)
 	t.Parallel()
 	ways := []string{"with its pods", "with its pools", "alone"}
@@ -335,41 +334,42 @@ func TestDyingAfterEveryLineOfARebindingOfAClusterThatIsGone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	swept := 0
 	for i, e := range entries {
-		if e.Step == string(recovery.StepRead) && i%readingStride != 0 {
+		if i%max(forEveryVolume[recovery.StepID(e.Step)], 1) != 0 {
 			continue
 		}
-		for _, undo := range []bool{false, true} {
-			t.Run(fmt.Sprintf("line %d, undo %v", i+1, undo), func(t *testing.T) {
-				t.Parallel()
-				g, disks := renewedAndDeleted(t, ways[i%len(ways)])
-				before, was, passed := g.contentButClaims(), bytesBelow(t, disks), false
-				unpaused := recoverytest.Unpausing(recovery.PhaseDone)
-				left, operation, died := g.killAsked(func(n int, e recovery.Entry) bool {
-					passed = passed || unpaused(n, e)
-					return n == i+1
-				}, i%2 == 1, g.rebindGone)
-				if died == "" || died == string(recovery.PhaseEnd) {
-					return // the journal is shorter, or it had ended
-				}
-				t.Logf("died at %s", died)
-				if undo && passed {
-					var refused *recovery.PassedError
-					if _, err := g.undo(left, operation, nil); !errors.As(err, &refused) {
-						t.Errorf("it was un-paused: %v", err)
-					}
-					return
-				}
-				if undo {
-					g.wantGoneUndone(left, operation, before)
-					return
-				}
+		swept++
+		undo, early, how := swept%2 == 0, swept/2%2 == 0, ways[swept%len(ways)]
+		t.Run(fmt.Sprintf("line %d, undo %v", i+1, undo), func(t *testing.T) {
+			t.Parallel()
+			g, disks := renewedAndDeleted(t, how)
+			before, was, passed := g.contentButClaims(), bytesBelow(t, disks), false
+			unpaused := recoverytest.Unpausing(recovery.PhaseDone)
+			left, operation, died := g.killAsked(func(n int, e recovery.Entry) bool {
+				passed = passed || unpaused(n, e)
+				return n == i+1
+			}, early, g.rebindGone)
+			if died == "" || died == string(recovery.PhaseEnd) {
+				return // the journal is shorter, or it had ended
+			}
+			t.Logf("died at %s", died)
+			if !undo {
 				result, err := g.resumeGone(left, operation)
 				if err != nil || result.Outcome != recovery.OutcomeRestored {
 					t.Fatal(err, told(result), result.Differences)
 				}
 				g.wantBroughtBack(disks, operation, was)
-			})
-		}
+				return
+			}
+			if !passed {
+				g.wantGoneUndone(left, operation, before)
+				return
+			}
+			var refused *recovery.PassedError
+			if _, err := g.undo(left, operation, nil); !errors.As(err, &refused) {
+				t.Errorf("it was un-paused: %v", err)
+			}
+		})
 	}
 }
