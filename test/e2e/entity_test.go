@@ -1,15 +1,12 @@
 package e2e_test
 
 import (
-	"context"
 	"encoding/json"
 	"os"
 	"slices"
 	"strings"
 	"testing"
 	"time"
-
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/kafkarecover/kafkarecover/test/e2e/ground"
 )
@@ -32,7 +29,7 @@ func TestRestoreWithAnEntityOperator(t *testing.T) {
 	s := newStory(t, "secrets-given", operator)
 	s.EntityOperator = true
 	credentials, secrets := s.looksAfter()
-	s.deletedUnderItsEntityOperator(operator)
+	s.namespaceDeleted(operator)
 	s.says(s.run(0, "restore", "kafka/my-cluster", "-f", s.savedAs(s.Manifests(false)+secrets), "--yes"), s.before.ClusterID)
 	s.recovered()
 	s.must(s.WaitForEntities(s.ctx, 5*time.Minute))
@@ -50,7 +47,7 @@ func TestRestoreOfTopicsAndUsersThatTheEntityOperatorTookAway(t *testing.T) {
 	s.EntityOperator = true
 	credentials, _ := s.looksAfter()
 	s.must(s.DeleteManagedTopic(s.ctx))
-	s.deletedUnderItsEntityOperator(operator)
+	s.namespaceDeleted(operator)
 	file := s.savedAs(without(s.Manifests(false), "kind: KafkaTopic"))
 	args := []string{"restore", "kafka/my-cluster", "-f", file, "--yes"}
 	s.says(s.run(3, args...), "pending-deletion", "topic/"+ground.ManagedTopic)
@@ -108,29 +105,4 @@ func (s *story) looksAfter() (credentials ground.Credentials, secrets string) {
 	secrets, err = s.SavedSecrets(s.ctx)
 	s.must(err)
 	return credentials, secrets
-}
-
-// deletedUnderItsEntityOperator deletes the namespace as namespaceDeleted does. Once no pod is left it takes off the
-// finalizer that the Topic Operator left on its topic.
-func (s *story) deletedUnderItsEntityOperator(operator ground.Operator) {
-	s.Helper()
-	s.run(0, "protect")
-	ctx, cancel := context.WithCancel(s.ctx)
-	defer cancel()
-	go func() {
-		for ctx.Err() == nil {
-			time.Sleep(time.Second)
-			pods, err := s.Client.CoreV1().Pods(s.Namespace).List(ctx, metav1.ListOptions{})
-			if err == nil && len(pods.Items) == 0 {
-				s.check(s.ReleaseTopics(ctx))
-				return
-			}
-		}
-	}()
-	s.must(s.DeleteNamespace(s.ctx, s.Namespace))
-	s.must(s.World.Namespace(s.ctx, s.Namespace, nil))
-	s.must(s.InstallOperator(s.ctx, s.Namespace, operator))
-	scan, err := theTool(s.T).Run(s.ctx, nil, "scan", "kafka/my-cluster", "--released", "-n", s.Namespace)
-	s.must(err)
-	s.Logf("what is left:\n%s", scan)
 }

@@ -120,7 +120,8 @@ func (w *World) Namespace(ctx context.Context, name string, labels map[string]st
 	return w.Apply(ctx, object)
 }
 
-// DeleteNamespace deletes a namespace and waits until it is gone.
+// DeleteNamespace deletes a namespace and waits until it is gone. Once no pod is left it takes the Topic Operator's
+// finalizer off the KafkaTopics, as a person has to where that operator went before them.
 func (w *World) DeleteNamespace(ctx context.Context, name string) error {
 	err := w.Client.CoreV1().Namespaces().Delete(ctx, name, metav1.DeleteOptions{})
 	if err != nil && !apierrors.IsNotFound(err) {
@@ -131,8 +132,34 @@ func (w *World) DeleteNamespace(ctx context.Context, name string) error {
 		if apierrors.IsNotFound(err) {
 			return nil
 		}
-		return errors.Join(errors.New("it is still there"), err)
+		return errors.Join(errors.New("it is still there"), err, w.releaseTopics(ctx, name))
 	})
+}
+
+func (w *World) releaseTopics(ctx context.Context, namespace string) error {
+	pods, err := w.Client.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{})
+	if err != nil || len(pods.Items) > 0 {
+		return err
+	}
+	topics, err := w.resource("kafka.strimzi.io/"+w.apiVersion(), "KafkaTopic", namespace)
+	if meta.IsNoMatchError(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	list, err := topics.List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return fmt.Errorf("list KafkaTopics: %w", err)
+	}
+	for i := range list.Items {
+		_, err := topics.Patch(ctx, list.Items[i].GetName(), types.MergePatchType,
+			[]byte(`{"metadata":{"finalizers":null}}`), metav1.PatchOptions{})
+		if err != nil && !apierrors.IsNotFound(err) {
+			return fmt.Errorf("let KafkaTopic %q go: %w", list.Items[i].GetName(), err)
+		}
+	}
+	return nil
 }
 
 // Wait looks twice a second until it holds, the bound has passed or ctx ends; the error then tells what was last

@@ -10,7 +10,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/types"
 )
 
 // What the Entity Operator looks after: a topic, the user of Produce, whose password is in a Secret of its own, and two
@@ -197,20 +196,6 @@ func (k *Kafka) DeleteManagedTopic(ctx context.Context) error {
 		}
 		return errors.Join(errors.New("it is still there"), err)
 	})
-}
-
-// ReleaseTopics takes the Topic Operator's finalizer off the KafkaTopics, as one has to where it went before them.
-func (k *Kafka) ReleaseTopics(ctx context.Context) error {
-	resource, err := k.resource("kafka.strimzi.io/"+k.apiVersion(), "KafkaTopic", k.Namespace)
-	if err != nil {
-		return err
-	}
-	_, err = resource.Patch(ctx, ManagedTopic, types.MergePatchType, []byte(`{"metadata":{"finalizers":null}}`),
-		metav1.PatchOptions{})
-	if apierrors.IsNotFound(err) {
-		return nil
-	}
-	return err
 }
 
 // WithoutCertificate are the settings of somebody who trusts the brokers and has no certificate.

@@ -37,6 +37,8 @@ const (
 	EnvImages = "E2E_IMAGES"
 	// EnvStorageClass is the class of Kafka's claims; "local" with volumes made here when empty.
 	EnvStorageClass = "E2E_STORAGE_CLASS"
+	// EnvSnapshotClass is the class of snapshots of the driver that EnvStorageClass is of.
+	EnvSnapshotClass = "E2E_SNAPSHOT_CLASS"
 	// EnvKafkaVersion is the Kafka version of the clusters made.
 	EnvKafkaVersion = "E2E_KAFKA_VERSION"
 	// EnvSandboxID is the number of the sandbox cluster.

@@ -76,8 +76,8 @@ spec:
 }
 
 // apiVersion is v1 where it is served.
-func (k *Kafka) apiVersion() string {
-	if _, err := k.mapping("kafka.strimzi.io/v1", "Kafka"); err == nil {
+func (w *World) apiVersion() string {
+	if _, err := w.mapping("kafka.strimzi.io/v1", "Kafka"); err == nil {
 		return "v1"
 	}
 	return "v1beta2"
@@ -187,6 +187,19 @@ func (k *Kafka) Get(ctx context.Context) (*unstructured.Unstructured, error) {
 		return nil, fmt.Errorf("get Kafka %q: %w", k.Name, err)
 	}
 	return object, nil
+}
+
+// Snapshots are the VolumeSnapshots of the namespace.
+func (k *Kafka) Snapshots(ctx context.Context) ([]unstructured.Unstructured, error) {
+	resource, err := k.resource("snapshot.storage.k8s.io/v1", "VolumeSnapshot", k.Namespace)
+	if err != nil {
+		return nil, err
+	}
+	list, err := resource.List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return nil, fmt.Errorf("list snapshots: %w", err)
+	}
+	return list.Items, nil
 }
 
 // ClusterID is status.clusterId; empty when there is none.
