@@ -206,7 +206,8 @@ func contentCases() []ruleCase {
 			},
 		},
 		{
-			rule: "topics-removed-at-tail", name: "and marked for deletion",
+			rule: "topics-removed-at-tail", name: "and marked for deletion", want: []string{"topic/orders"},
+			says: []string{"its partitions are marked for deletion"},
 			change: func(w *world) {
 				w.remove(removedAt(time.Second))
 				p := part("orders-9.aa-delete", logdir.PartitionDelete, 4<<30)

@@ -14,9 +14,10 @@ func tailRules() []entry {
 	return []entry{
 		{Rule{
 			ID: "topics-removed-at-tail", Severity: Warning,
-			Title: "topics were deleted shortly before the end, and nothing of them is left",
+			Title: "topics were deleted shortly before the end",
 			What: "Topics whose removal is among the last ten minutes of the metadata log, and of which no volume that was " +
-				"read has a partition. Those with one are pending-deletion, which refuses.",
+				"read has a partition, or only what brokers have marked for deletion. Those with others, and what is marked, are " +
+				"pending-deletion, which refuses.",
 			Why: "They do not come back with the cluster. The Topic Operator deletes topics whose KafkaTopics are deleted " +
 				"with their namespace, and brokers erase them a minute later.",
 			Source: "Strimzi: BatchingTopicController; Kafka: LogManager.deleteLogs",
@@ -52,27 +53,42 @@ func judgeTopicsRemovedAtTail(s *scene) []found {
 	if newest == nil {
 		return nil // metadata-not-replayed says so
 	}
-	there := map[string]bool{}
-	for _, d := range s.used() {
-		for i := range d.Partitions {
-			if p := &d.Partitions[i]; p.State != logdir.PartitionStray {
-				there[p.TopicID] = true
-			}
-		}
-	}
+	there, marked := s.partitionsLeft()
 	var out []found
 	for _, topic := range newest.Image.Removed {
 		before, atEnd := atTail(newest.Image, topic.Timestamp)
 		if !atEnd || there[topic.TopicID] {
 			continue
 		}
+		left := "no volume that was read has anything of it"
+		if marked[topic.TopicID] {
+			left = "its partitions are marked for deletion"
+		}
 		out = append(out, found{
 			subject: topicSubject(topic),
-			message: fmt.Sprintf("was deleted at offset %d of the metadata log on %s, %s before it ends, and no volume that "+
-				"was read has anything of it", topic.Offset, newest.Name, before.Round(time.Second)),
+			message: fmt.Sprintf("was deleted at offset %d of the metadata log on %s, %s before it ends; %s", topic.Offset,
+				newest.Name, before.Round(time.Second), left),
 		})
 	}
 	return out
+}
+
+// partitionsLeft are the IDs of the topics that log directories in use have partitions of, and of those that they have
+// partitions of which brokers have marked for deletion.
+func (s *scene) partitionsLeft() (there, marked map[string]bool) {
+	there, marked = map[string]bool{}, map[string]bool{}
+	for _, d := range s.used() {
+		for i := range d.Partitions {
+			switch p := &d.Partitions[i]; p.State {
+			case logdir.PartitionStray:
+			case logdir.PartitionDelete:
+				marked[p.TopicID] = true
+			default:
+				there[p.TopicID] = true
+			}
+		}
+	}
+	return there, marked
 }
 
 // topicSubject names a topic that was deleted; by its ID where the log no longer says its name.

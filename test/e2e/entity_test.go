@@ -50,10 +50,11 @@ func TestRestoreOfTopicsAndUsersThatTheEntityOperatorTookAway(t *testing.T) {
 	s.namespaceDeleted(operator)
 	file := s.savedAs(without(s.Manifests(false), "kind: KafkaTopic"))
 	args := []string{"restore", "kafka/my-cluster", "-f", file, "--yes"}
-	s.says(s.run(3, args...), "pending-deletion", "topic/"+ground.ManagedTopic)
+	s.says(s.run(3, args...), "pending-deletion", ground.ManagedTopic+"-0.")
 	said := s.run(0, append(args, s.accepting("pending-deletion", args...)...)...)
 	s.says(said, s.before.ClusterID, "kafkauser/"+ground.ScramUser, "kafkauser/"+ground.TLSUser,
-		"the certificate authority my-cluster-clients-ca is a new one")
+		"the Secrets of the certificate authority my-cluster-clients-ca were not given",
+		"the Entity Operator is left out: it would delete users that have no KafkaUser: "+ground.ScramUser)
 	delete(s.before.Content.TopicIDs, ground.ManagedTopic)
 	s.recovered()
 	s.must(s.LogInScram(s.ctx, credentials)) // nobody was there to delete it
