@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -106,7 +107,7 @@ func (s *story) crashLooping() {
 // run runs the tool in the story's namespace and requires the exit code.
 func (s *story) run(code int, args ...string) ground.Result {
 	s.Helper()
-	result, err := theTool(s.T).Run(s.ctx, nil, append(args, "--namespace", s.Namespace)...)
+	result, err := theTool(s.T).Run(s.ctx, nil, slices.Concat(args, []string{"--namespace", s.Namespace})...)
 	s.must(err)
 	if result.Code != code {
 		s.Fatalf("exit code %d is documented for this, got:\n%s", code, result)
