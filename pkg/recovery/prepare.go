@@ -107,6 +107,9 @@ func (r *run) weigh(findings []finding.Finding) {
 	if r.decision.Refused() {
 		r.result.Outcome, r.result.Refusals = OutcomeRefused, r.decision.Refusals
 		r.result.Reason = refusing(r.decision.Refusals)
+		if !r.RebindClaims {
+			r.result.Next = append(r.result.Next, madeTooEarly(r.decision.Refusals)...)
+		}
 	}
 }
 
