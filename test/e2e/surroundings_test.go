@@ -132,20 +132,52 @@ spec: {policyName: NAME}
 	}
 }
 
+// madeAgain deletes the namespace, and makes everything in it again, on new volumes, until it is Ready and empty.
+func (s *story) madeAgain() {
+	s.Helper()
+	s.must(s.DeleteNamespace(s.ctx, s.Namespace))
+	s.must(s.World.Namespace(s.ctx, s.Namespace, nil))
+	s.must(s.InstallOperator(s.ctx, s.Namespace, quickOperator()))
+	s.must(s.Volumes(s.ctx, 0))
+	s.must(s.Create(s.ctx, false))
+	s.must(s.WaitFor(s.ctx, "Ready", waitForKafka))
+}
+
+// TestVolumesShadowedByNewOnesOfAClusterThatIsGoneAgain begins with claims of new volumes alone: whoever made everything
+// again has deleted the Kafka resource and its pools once more.
+func TestVolumesShadowedByNewOnesOfAClusterThatIsGoneAgain(t *testing.T) {
+	full(t)
+	s := newStory(t, "gone-again", quickOperator())
+	s.planted(ground.Planting{})
+	s.madeAgain()
+	meanwhile, err := s.Layout(s.ctx)
+	s.must(err)
+	s.must(s.Delete(s.ctx))
+	s.must(s.RestartOperator(s.ctx, s.Namespace))
+	args := []string{"restore", "kafka/my-cluster", "-f", s.manifests(), "--yes"}
+	s.says(s.run(3, args...), "shadowed-by-new-volume", "-f FILE --rebind-claims")
+	s.says(s.run(0, append(args, "--rebind-claims")...), s.before.ClusterID, "9 claims are gone, their volumes are kept")
+	s.recovered()
+	for claim, name := range meanwhile {
+		if s.before.Layout[claim] == name {
+			t.Errorf("%s was to have its old volume, and has %s", claim, name)
+		}
+		pv, err := s.Client.CoreV1().PersistentVolumes().Get(s.ctx, name, metav1.GetOptions{})
+		s.must(err)
+		if pv.Status.Phase != corev1.VolumeReleased {
+			t.Errorf("the new volume of %s is kept: %s is %s", claim, name, pv.Status.Phase)
+		}
+	}
+}
+
 // TestVolumesShadowedByNewOnes is what is left after a namespace was deleted and everything was made anew by a GitOps
 // tool: the new cluster looks healthy and is written to, and the old volumes lie beside it. They are bound again in its
 // place, and its own are kept.
 func TestVolumesShadowedByNewOnes(t *testing.T) {
 	full(t)
-	const namespace = "shadowed"
-	s := newStory(t, namespace, quickOperator())
+	s := newStory(t, "shadowed", quickOperator())
 	s.planted(ground.Planting{})
-	s.must(s.DeleteNamespace(s.ctx, namespace))
-	s.must(s.World.Namespace(s.ctx, namespace, nil))
-	s.must(s.InstallOperator(s.ctx, namespace, quickOperator()))
-	s.must(s.Volumes(s.ctx, 0))
-	s.must(s.Create(s.ctx, false))
-	s.must(s.WaitFor(s.ctx, "Ready", waitForKafka))
+	s.madeAgain()
 	const fewer = 40
 	s.must(s.Produce(s.ctx, fewer))
 	meanwhile, err := s.Layout(s.ctx)
