@@ -308,6 +308,11 @@ func slotCases() []ruleCase {
 			says:   []string{"what node 1 had is on " + pvcB00, "--rebind-claims"},
 		},
 		{
+			rule: "empty-broker-in-isr", name: "swapped volumes, started with a random ID",
+			want: []string{"node/0", "node/1"}, change: func(w *world) { w.startedSwapped(false); w.empty("1-broker-0", "1-broker-1") },
+			says: []string{"what node 0 had is on " + pvcB01, "--rebind-claims"},
+		},
+		{
 			rule: "foreign-log-directory", name: "swapped volumes, started with a random ID", want: []string{pvcB00, pvcB01},
 			change: func(w *world) { w.startedSwapped(false) },
 			says:   []string{"what node 0 had is on " + pvcB01, "--rebind-claims"},

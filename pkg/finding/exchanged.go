@@ -24,6 +24,16 @@ func (s *scene) exchangedRemedy(v *vol) string {
 		command)
 }
 
+// exchangedOf is the same of a node, by the first of its volumes that says it.
+func (s *scene) exchangedOf(id int32) string {
+	for _, v := range s.nodes[id] {
+		if remedy := s.exchangedRemedy(v); remedy != "" {
+			return remedy
+		}
+	}
+	return ""
+}
+
 // holderOf is the volume of another node's claim that holds what the node of this one had on it: its directory, with
 // data of the cluster, on the volume of the same ID.
 func (s *scene) holderOf(v *vol) *vol {

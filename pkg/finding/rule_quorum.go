@@ -254,7 +254,7 @@ func judgeEmptyBroker(s *scene) []found {
 			continue
 		}
 		out = append(out, found{
-			subject: node(id), unevaluated: unevaluated,
+			subject: node(id), unevaluated: unevaluated, remedy: s.exchangedOf(id),
 			message: fmt.Sprintf("is in the in-sync replicas of %s",
 				wording.Count(partitions, "partition, without its data", "partitions, without the data of them")),
 			evidence: append(evidence, fmt.Sprintf("%s: metadata up to %s has broker %d in sync", newest.Name,
