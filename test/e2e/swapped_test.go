@@ -32,11 +32,11 @@ func TestRestoreOfClaimsThatHoldEachOthersVolumes(t *testing.T) {
 	s.planted(ground.Planting{From: swap})
 	s.crashLooping()
 	args := []string{"restore", "kafka/my-cluster", "--yes", "--rebind-claims"}
-	was := map[string]map[string]string{}
+	was := map[string][]string{} // its node runs on, and writes to it until it is stopped
 	right := maps.Clone(s.before.Layout)
 	for claim, other := range swap {
 		s.formatted(claim, dirOf(claim))
-		was[claim] = s.filesOf(claim, dirOf(claim))
+		was[claim] = s.properties(claim, dirOf(claim))
 		right[claim] = s.before.Layout[other]
 		args = append(args, "--accept", "formatted-beside-data=pvc/"+claim)
 	}
@@ -44,8 +44,8 @@ func TestRestoreOfClaimsThatHoldEachOthersVolumes(t *testing.T) {
 	s.says(s.run(3, args[:4]...), "formatted-beside-data")
 	s.says(s.run(0, args...), s.before.ClusterID)
 	for claim := range swap { // on the volume that the claim had
-		if diff := cmp.Diff(was[claim], s.filesOf(claim, dirOf(claim))); diff != "" {
-			t.Errorf("what a node formatted beside the other's data was to stay as it was (-before +after):\n%s", diff)
+		if diff := cmp.Diff(was[claim], s.properties(claim, dirOf(claim))); diff != "" {
+			t.Errorf("what a node formatted beside the other's data was to stay (-before +after):\n%s", diff)
 		}
 	}
 	s.before.Layout = right
