@@ -61,7 +61,7 @@ func TestGivingUpWaitingForTheOperatorsPodsScalesItBack(t *testing.T) {
 		deps := l.deps()
 		deps.Clock, deps.Report = clock, waiting{on: recovery.StepHoldOperator, do: func() { clock.Sleep(time.Minute) }}
 		_, err := recovery.Restore(t.Context(), l.hold(), deps)
-		if !kube.IsTimeout(err) || !strings.Contains(err.Error(), "pods of the operator are left") {
+		if !kube.IsTimeout(err) || !strings.Contains(err.Error(), "1 pod of the operator is left") {
 			t.Fatal(err)
 		}
 		if l.kafkaThere() {
