@@ -283,3 +283,17 @@ func TestAClaimThatIsMadeAgainIsTold(t *testing.T) {
 		t.Error("a claim for another volume, or one that the operation made, is not it")
 	}
 }
+
+// What an earlier run has displaced is held, and told, to the end.
+func TestDisplacedVolumesThatAreNotLookedAtAgainStay(t *testing.T) {
+	t.Parallel()
+	was := []Displaced{{Volume: "new-0", Claim: "data-0"}, {Volume: "new-1", Claim: "data-1"}}
+	now := []Displaced{{Volume: "new-1", Claim: "data-1", ClusterIDs: []string{"another"}}}
+	want := []Displaced{was[0], now[0]}
+	if diff := cmp.Diff(want, measuredAgain(was, now)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(was, measuredAgain(was, nil)); diff != "" {
+		t.Errorf("where nothing is to be looked at (-want +got):\n%s", diff)
+	}
+}

@@ -182,10 +182,21 @@ func (r *run) judgeStopped(ctx context.Context) error {
 		r.result.Differences = differences
 		return fmt.Errorf("judge the volumes again while no pod runs: it is not what was confirmed: %s", differences[0])
 	}
-	if displaced := displacedOf(seen.Displaced); len(displaced) > 0 {
-		r.plan.Displaced = displaced
-	}
+	r.plan.Displaced = measuredAgain(r.plan.Displaced, displacedOf(seen.Displaced))
 	return nil
+}
+
+// measuredAgain are the displaced volumes with what was seen on them just now. Those whose claims an earlier run of the
+// operation has let go are not looked at again, and stay among them.
+func measuredAgain(was, now []Displaced) []Displaced {
+	out := slices.Clone(now)
+	for _, d := range was {
+		if !slices.ContainsFunc(now, func(n Displaced) bool { return n.Volume == d.Volume }) {
+			out = append(out, d)
+		}
+	}
+	slices.SortFunc(out, func(a, b Displaced) int { return strings.Compare(a.Claim, b.Claim) })
+	return out
 }
 
 func places(placements []placement.Placement) map[string]string {
