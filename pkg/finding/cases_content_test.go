@@ -194,6 +194,14 @@ func contentCases() []ruleCase {
 			},
 		},
 		{
+			rule: "topics-removed-at-tail", name: "of a cluster that runs", running: true,
+			change: func(w *world) { w.remove(removedAt(90 * time.Second)) },
+		},
+		{
+			rule: "users-removed-at-tail", name: "of a cluster that runs", running: true,
+			change: func(w *world) { w.images(func(im *volume.Image) { im.RemovedUsers = removedUser(time.Second) }) },
+		},
+		{
 			rule: "topics-removed-at-tail", name: "long before the end",
 			change: func(w *world) { w.remove(removedAt(11 * time.Minute)) },
 		},

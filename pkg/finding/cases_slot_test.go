@@ -291,7 +291,21 @@ func slotCases() []ruleCase {
 		{
 			rule: "formatted-beside-data", name: "started with a random ID", want: []string{pvcB00},
 			change: func(w *world) { w.fresh(otherID, "0-broker-0") },
-			says:   []string{"--set-aside " + pvcB00 + ":kafka-log0", "where that data is lost, restore --lost node/0"},
+			says:   []string{"--set-aside " + pvcB00 + ":kafka-log0", "where that data is lost, restore --lost " + pvcB00 + " holds"},
+		},
+		{
+			rule: "formatted-beside-data", name: "both volumes of a node", want: []string{pvcB00, "pvc/data-1-my-cluster-broker-0"},
+			change: func(w *world) { w.fresh(otherID, "0-broker-0", "1-broker-0") },
+			says:   []string{"where that data is lost, restore --lost node/0 holds"},
+		},
+		{
+			rule: "controller-empty", name: "two that are exchanged, and started with a random ID",
+			want: []string{"node/3", "node/4"}, says: []string{"what node 3 had is on " + pvcC4, "--rebind-claims"},
+			change: func(w *world) {
+				w.swap("0-controller-3", "0-controller-4")
+				w.besideOf("0-controller-3", 3, otherID)
+				w.besideOf("0-controller-4", 4, otherID)
+			},
 		},
 		{
 			rule: "formatted-beside-data", name: "beside the right one", want: []string{pvcB00},

@@ -2,6 +2,7 @@ package finding
 
 import (
 	"fmt"
+	"slices"
 )
 
 // exchangedRemedy says how a node gets its data back that lies under another node's claim; it is empty where no claim
@@ -11,10 +12,8 @@ func (s *scene) exchangedRemedy(v *vol) string {
 	if command == "" || !v.hasNode || v.Claim == nil {
 		return ""
 	}
-	for _, d := range v.own {
-		if holdsData(d) {
-			return ""
-		}
+	if slices.ContainsFunc(v.own, holdsData) {
+		return ""
 	}
 	other := s.holderOf(v)
 	if other == nil {

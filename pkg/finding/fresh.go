@@ -2,6 +2,8 @@ package finding
 
 import (
 	"cmp"
+	"slices"
+	"strings"
 
 	"github.com/kafkarecover/kafkarecover/pkg/kraft/logdir"
 )
@@ -66,12 +68,22 @@ func (s *scene) lostDataRemedy(v *vol, d *logdir.LogDir) string {
 	return text + setAsideOption(v, d) + " has the directory formatted again with the right ID"
 }
 
-// letInLater says how a node that has lost its data comes back without harm; empty where Strimzi does not run it.
+// letInLater says how a node that has lost its data comes back without harm; empty where Strimzi does not run it. Where
+// another volume of the node holds data, the claims that hold none are named: the node is not lost as a whole.
 func (s *scene) letInLater(id int32) string {
 	if s.in.Cluster == nil {
 		return ""
 	}
-	return "restore --lost " + node(id) + " holds it back, empty, until the others have caught up"
+	var lost []string
+	for _, v := range s.nodes[id] {
+		if !slices.ContainsFunc(v.own, holdsData) {
+			lost = append(lost, v.Name)
+		}
+	}
+	if len(lost) == len(s.nodes[id]) {
+		lost = []string{node(id)}
+	}
+	return "restore --lost " + strings.Join(lost, " --lost ") + " holds it back, empty, until the others have caught up"
 }
 
 // freshUnused is a directory of another node beside the one that this volume's node uses.

@@ -187,8 +187,9 @@ func judgeControllerEmpty(s *scene) []found {
 		if line, unread := s.holding(id); !unread {
 			f := found{
 				subject: node(id), message: "is a controller and holds no metadata", evidence: []string{line},
+				remedy: s.exchangedOf(id),
 			}
-			if how := s.letInLater(id); how != "" {
+			if how := s.letInLater(id); f.remedy == "" && how != "" {
 				f.remedy = "look for the controller's volume; if it is lost, " + how + "; or accept it for this node"
 			}
 			out = append(out, f)

@@ -2,6 +2,7 @@ package finding
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/kafkarecover/kafkarecover/pkg/kraft/logdir"
@@ -48,10 +49,15 @@ func atTail(im *volume.Image, timestamp int64) (before time.Duration, yes bool) 
 	return before, im.EndTimestamp > 0 && before <= tail
 }
 
+// runs tells whether a node runs on the volume. One that has started beside the others, on an empty disk, has another.
+func (s *scene) runs(v *volume.Volume) bool {
+	return slices.ContainsFunc(s.vols, func(other *vol) bool { return other.Volume == v && other.running() })
+}
+
 func judgeTopicsRemovedAtTail(s *scene) []found {
 	newest := s.newestImage()
-	if newest == nil {
-		return nil // metadata-not-replayed says so
+	if newest == nil || s.runs(newest) {
+		return nil // metadata-not-replayed says so; of a cluster that runs nothing is to come back
 	}
 	there, marked := s.partitionsLeft()
 	var out []found
@@ -101,7 +107,7 @@ func topicSubject(topic volume.RemovedTopic) string {
 
 func judgeUsersRemovedAtTail(s *scene) []found {
 	newest := s.newestImage()
-	if newest == nil {
+	if newest == nil || s.runs(newest) {
 		return nil
 	}
 	var out []found
