@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/kafkarecover/kafkarecover/test/e2e/ground"
 )
@@ -32,7 +31,7 @@ func TestRestoreWithAnEntityOperator(t *testing.T) {
 	s.namespaceDeleted(operator)
 	s.says(s.run(0, "restore", "kafka/my-cluster", "-f", s.savedAs(s.Manifests(false)+secrets), "--yes"), s.before.ClusterID)
 	s.recovered()
-	s.must(s.WaitForEntities(s.ctx, 5*time.Minute))
+	s.must(s.WaitForEntities(s.ctx, waitForEntities))
 	s.must(s.LogInScram(s.ctx, credentials))
 	s.must(s.LogInTLS(s.ctx, credentials))
 }
@@ -90,12 +89,7 @@ func without(text, what string) string {
 // the users log in, and the Secrets.
 func (s *story) looksAfter() (credentials ground.Credentials, secrets string) {
 	s.Helper()
-	s.must(s.Volumes(s.ctx, 0))
-	s.must(s.Create(s.ctx, false))
-	s.must(s.WaitFor(s.ctx, "Ready", waitForKafka))
-	s.must(s.WaitForEntities(s.ctx, 3*time.Minute))
-	s.must(s.Produce(s.ctx, messages))
-	s.before = s.state()
+	s.running(0)
 	credentials, err := s.Credentials(s.ctx)
 	s.must(err)
 	s.must(s.LogInScram(s.ctx, credentials))

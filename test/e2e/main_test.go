@@ -143,8 +143,9 @@ func full(t *testing.T) {
 
 // Bounds of waits: they only tell a hang from a slow machine.
 const (
-	waitForPause = 8 * time.Minute
-	waitForKafka = 10 * time.Minute
+	waitForPause    = 8 * time.Minute
+	waitForKafka    = 10 * time.Minute
+	waitForEntities = 5 * time.Minute
 )
 
 // quickOperator has the interval the recordings were made with. The double's operation timeout is shorter than the real

@@ -66,6 +66,9 @@ func (s *story) running(spareVolumes int) {
 	s.must(s.Volumes(s.ctx, spareVolumes))
 	s.must(s.Create(s.ctx, false))
 	s.must(s.WaitFor(s.ctx, "Ready", waitForKafka))
+	if s.EntityOperator { // it makes the user of Produce
+		s.must(s.WaitForEntities(s.ctx, waitForEntities))
+	}
 	s.must(s.Produce(s.ctx, messages))
 	s.before = s.state()
 	if s.before.ClusterID == "" || len(s.before.Content.TopicIDs) == 0 {
