@@ -197,7 +197,7 @@ func TestKindsOfErrors(t *testing.T) {
 func TestConnectionsThatBreakAreTransient(t *testing.T) {
 	t.Parallel()
 	for err, want := range map[error]bool{
-		syscall.ECONNRESET: true, syscall.ECONNREFUSED: true, io.ErrUnexpectedEOF: true,
+		syscall.ECONNRESET: true, syscall.EPIPE: true, syscall.ECONNREFUSED: true, io.ErrUnexpectedEOF: true,
 		&url.Error{Op: "Get", URL: "https://x", Err: io.EOF}: true,
 		context.Canceled: false, context.DeadlineExceeded: false, errors.New("x509: certificate"): false,
 		apierrors.NewTimeoutError("x", 1): true,
