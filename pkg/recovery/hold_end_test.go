@@ -59,7 +59,11 @@ func TestGivingUpWaitingForTheOperatorsPodsScalesItBack(t *testing.T) {
 		stuck(l)
 		clock := &recoverytest.Sleeper{WithTicker: recoverytest.Fast{}}
 		deps := l.deps()
-		deps.Clock, deps.Report = clock, waiting{on: recovery.StepHoldOperator, do: func() { clock.Sleep(time.Minute) }}
+		deps.Clock, deps.Report = clock, waiting{on: recovery.StepHoldOperator, do: func() {
+			if l.server.Get(kube.Pods(), operatorNamespace, "operator-0") == nil { // what is waited for is the one that is stuck
+				clock.Sleep(time.Minute)
+			}
+		}}
 		_, err := recovery.Restore(t.Context(), l.hold(), deps)
 		if !kube.IsTimeout(err) || !strings.Contains(err.Error(), "1 pod of the operator is left") {
 			t.Fatal(err)
