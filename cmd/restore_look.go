@@ -33,7 +33,7 @@ func (o *restoreOptions) looker(
 			opts.OnImage = func(i probe.ImageOffer) { image = &i; say(i) }
 		}
 		opts.Excluded, opts.ClusterID, opts.Visit = req.Excluded, req.ClusterID, req.Visit
-		opts.SetAside, opts.Held = req.SetAside, req.Held
+		opts.SetAside, opts.Held, opts.Known = req.SetAside, req.Held, req.Known
 		opts.Planned, opts.Rebind, opts.Lender = req.Planned, req.Rebind, req.Lender
 		opts.Released = req.Planned != nil || req.Rebind
 		if req.Depth == recovery.Objects {

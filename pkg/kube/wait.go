@@ -65,6 +65,31 @@ func (c *Client) Follow(
 	}
 }
 
+// ErrInterrupted says that a watch ended: what comes after that is not seen, or late.
+var ErrInterrupted = errors.New("the watch was interrupted")
+
+// FollowUnbroken is Follow for whoever must not miss anything, nor see it late: it ends with ErrInterrupted where the
+// first watch does, for whatever reason.
+func (c *Client) FollowUnbroken(
+	ctx context.Context, gvr schema.GroupVersionResource, ns string, opts ListOptions, handle Handler,
+) error {
+	list, err := c.List(ctx, gvr, ns, opts)
+	if err != nil {
+		return err
+	}
+	if done, err := replay(list, handle); done || err != nil {
+		return err
+	}
+	_, done, err := c.watchFrom(ctx, gvr, ns, opts, list.GetResourceVersion(), handle)
+	switch {
+	case done || err != nil:
+		return err
+	case ctx.Err() != nil:
+		return ctx.Err()
+	}
+	return ErrInterrupted
+}
+
 func replay(list *unstructured.UnstructuredList, handle Handler) (bool, error) {
 	if done, err := handle(Event{Type: Reset}); done || err != nil {
 		return done, err

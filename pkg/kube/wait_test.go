@@ -92,6 +92,46 @@ func TestFollowingAWatchThatCannotBeResumed(t *testing.T) {
 	}
 }
 
+// Who must not miss anything is told of the first interruption, and nothing more.
+func TestFollowingUnbroken(t *testing.T) {
+	t.Parallel()
+	s := kubetest.New(t)
+	s.Put(kube.ConfigMaps(), configMap("a", nil))
+	c := s.Client(t, ns)
+	var told []string
+	err := c.FollowUnbroken(t.Context(), kube.ConfigMaps(), ns, kube.ListOptions{}, func(e kube.Event) (bool, error) {
+		name := ""
+		if e.Object != nil {
+			name = " " + e.Object.GetName()
+		}
+		told = append(told, string(e.Type)+name)
+		switch {
+		case e.Type == kube.Synced:
+			s.Put(kube.ConfigMaps(), configMap("b", nil))
+		case name == " b":
+			s.CutOff()
+			s.Put(kube.ConfigMaps(), configMap("c", nil))
+		}
+		return false, nil
+	})
+	if !errors.Is(err, kube.ErrInterrupted) {
+		t.Errorf("got %v", err)
+	}
+	if diff := cmp.Diff([]string{"RESET", "ADDED a", "SYNCED", "ADDED b"}, told); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	err = c.FollowUnbroken(ctx, kube.ConfigMaps(), ns, kube.ListOptions{}, func(e kube.Event) (bool, error) {
+		if e.Type == kube.Synced {
+			time.AfterFunc(10*time.Millisecond, cancel)
+		}
+		return false, nil
+	})
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestFollowingWhereWatchingIsForbidden(t *testing.T) {
 	t.Parallel()
 	s := kubetest.New(t)

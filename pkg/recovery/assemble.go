@@ -25,7 +25,7 @@ func (r *run) makePlan(retained retainOutcome) error {
 		statusID: cluster.Kafka.Status.ClusterID, paused: cluster.Kafka.PauseAnnotated,
 		made: r.planMade(), create: r.createPlan(), settle: r.Settle, pauseTimeout: r.pause.timeout, wait: r.Wait,
 		quota: r.quotaPlan(), watchRisk: r.watchRisk(), handedOver: r.handedOver,
-		controllers: controllerClaims(r.before.Volumes, r.excluded),
+		controllers: controllerClaims(r.before.Volumes, r.excluded), watched: r.keepsVigil(),
 	}
 	for i := range r.before.Volumes {
 		in.claims = append(in.claims, r.before.Volumes[i].Name)

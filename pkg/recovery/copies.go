@@ -21,42 +21,66 @@ import (
 )
 
 const (
-	copiesDir    = "copies"
-	checksumFile = "SHA256SUMS"
-	metadataDir  = "__cluster_metadata-0"
+	copiesDir = "copies"
+	// readCopiesDir is where they are until it is known which claim each volume is for, and that nothing has changed.
+	readCopiesDir = "copies-as-read"
+	checksumFile  = "SHA256SUMS"
+	metadataDir   = "__cluster_metadata-0"
 )
 
 // copiedFiles are what is copied of a log directory beside its metadata log.
 func copiedFiles() []string { return []string{"meta.properties", "bootstrap.checkpoint"} }
 
-// stepReread reads every volume once more, now that nobody can start a pod with a new configuration, compares it with
-// what was judged, and copies the controllers' metadata on the way.
+// stepReread has the volumes judged once more, now that nobody can start a pod with a new configuration, and compares
+// them with what was judged. They are read for it, and the controllers' metadata copied on the way, unless it is proven
+// that nothing has changed on them since they were read, when that was copied too.
 func (r *run) stepReread(ctx context.Context) (string, error) {
-	c := copier{root: newFolder(filepath.Join(r.result.Folder, copiesDir)), sums: map[string]string{}}
+	doubt := ""
+	if r.vigil != nil {
+		note, why, err := r.stillAsRead(ctx)
+		if err = errors.Join(err, r.endVigil()); err != nil || why == "" {
+			return note, err
+		}
+		doubt = ", read once more because " + why
+		if err := r.readersGone(ctx); err != nil { // of a volume that was not among those that are known
+			return "", err
+		}
+	}
+	c := newCopier(newFolder(filepath.Join(r.result.Folder, copiesDir)))
 	controllers := controllerClaims(r.before.Volumes, r.excluded)
-	seen, err := r.Look(ctx, LookRequest{
-		Namespace: r.Namespace, Name: r.Name, Depth: Volumes, Excluded: r.excluded, ClusterID: r.ClusterID,
-		Lost: r.Lost, Leave: func(wait func(context.Context) error) { r.leaving = wait },
-		Visit: func(ctx context.Context, v *volume.Volume, fsys fs.FS) error {
-			if v.Claim == nil || !slices.Contains(controllers, v.Claim.Name) {
-				return nil
-			}
-			return c.copyVolume(ctx, v.Claim.Name, fsys)
-		},
-	})
-	if err != nil {
-		return "", err
+	req := r.rereadRequest()
+	req.Visit = func(ctx context.Context, v *volume.Volume, fsys fs.FS) error {
+		if v.Claim == nil || !slices.Contains(controllers, v.Claim.Name) {
+			return nil
+		}
+		return c.copyVolume(ctx, v.Claim.Name, fsys)
 	}
-	if seen.Cluster == nil || seen.Cluster.Kafka.UID != r.pause.uid {
-		return "", errReplaced
-	}
-	if err := r.sameAsJudged(seen); err != nil {
+	if _, err := r.judgeAgain(ctx, req); err != nil {
 		return "", err
 	}
 	if err := c.finish(); err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("as judged; %d files copied, %d bytes, into %s", len(c.sums), c.bytes, c.root), nil
+	return fmt.Sprintf("as judged%s; %s", doubt, c.text()), nil
+}
+
+func (r *run) rereadRequest() LookRequest {
+	return LookRequest{
+		Namespace: r.Namespace, Name: r.Name, Depth: Volumes, Excluded: r.excluded, ClusterID: r.ClusterID,
+		Lost: r.Lost, Leave: func(wait func(context.Context) error) { r.leaving = wait },
+	}
+}
+
+// judgeAgain looks once more, and compares with what was judged.
+func (r *run) judgeAgain(ctx context.Context, req LookRequest) (*Observation, error) {
+	seen, err := r.Look(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	if seen.Cluster == nil || seen.Cluster.Kafka.UID != r.pause.uid {
+		return nil, errReplaced
+	}
+	return seen, r.sameAsJudged(seen)
 }
 
 // newFolder returns the path, or where there is something already, of a run that died, the first of path-2, path-3 …
@@ -102,19 +126,26 @@ type copier struct {
 	bytes int64
 }
 
-func (c *copier) copyVolume(ctx context.Context, claim string, fsys fs.FS) error {
+func newCopier(root string) *copier { return &copier{root: root, sums: map[string]string{}} }
+
+func (c *copier) text() string {
+	return fmt.Sprintf("%d files copied, %d bytes, into %s", len(c.sums), c.bytes, c.root)
+}
+
+// copyVolume copies the metadata of a volume into a folder of a name.
+func (c *copier) copyVolume(ctx context.Context, name string, fsys fs.FS) error {
 	dirs, err := logDirs(fsys)
 	if err != nil {
-		return fmt.Errorf("copy metadata of claim %q: %w", claim, err)
+		return fmt.Errorf("copy metadata of %q: %w", name, err)
 	}
 	for _, dir := range dirs {
-		for _, name := range copiedFiles() {
-			if err := c.copyFile(claim, fsys, path.Join(dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-				return fmt.Errorf("copy metadata of claim %q: %w", claim, err)
+		for _, file := range copiedFiles() {
+			if err := c.copyFile(name, fsys, path.Join(dir, file)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return fmt.Errorf("copy metadata of %q: %w", name, err)
 			}
 		}
-		if err := c.copyTree(ctx, claim, fsys, path.Join(dir, metadataDir)); err != nil {
-			return fmt.Errorf("copy metadata of claim %q: %w", claim, err)
+		if err := c.copyTree(ctx, name, fsys, path.Join(dir, metadataDir)); err != nil {
+			return fmt.Errorf("copy metadata of %q: %w", name, err)
 		}
 	}
 	return nil
@@ -135,7 +166,7 @@ func logDirs(fsys fs.FS) ([]string, error) {
 	return dirs, nil
 }
 
-func (c *copier) copyTree(ctx context.Context, claim string, fsys fs.FS, root string) error {
+func (c *copier) copyTree(ctx context.Context, to string, fsys fs.FS, root string) error {
 	entries, err := fs.ReadDir(fsys, root)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -150,7 +181,7 @@ func (c *copier) copyTree(ctx context.Context, claim string, fsys fs.FS, root st
 		if !e.Type().IsRegular() || rebuilt(e.Name()) {
 			continue
 		}
-		if err := c.copyFile(claim, fsys, path.Join(root, e.Name())); err != nil {
+		if err := c.copyFile(to, fsys, path.Join(root, e.Name())); err != nil {
 			return err
 		}
 	}
@@ -164,13 +195,13 @@ func rebuilt(name string) bool {
 }
 
 // copyFile copies one file, reads the copy back and compares the checksums.
-func (c *copier) copyFile(claim string, fsys fs.FS, name string) error {
+func (c *copier) copyFile(to string, fsys fs.FS, name string) error {
 	source, err := fsys.Open(name)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = source.Close() }()
-	below := filepath.Join(claim, filepath.FromSlash(name))
+	below := filepath.Join(to, filepath.FromSlash(name))
 	if !filepath.IsLocal(below) {
 		return fmt.Errorf("%q: %w", name, errOutside)
 	}
@@ -220,6 +251,39 @@ func writeSummed(target string, source io.Reader) (sum []byte, size int64, err e
 		err = cerr
 	}
 	return hash.Sum(nil), size, err
+}
+
+// has tells whether something was copied into a folder of that name.
+func (c *copier) has(name string) bool {
+	for below := range c.sums {
+		if strings.HasPrefix(below, name+"/") {
+			return true
+		}
+	}
+	return false
+}
+
+// take makes its own what was copied of volumes under their own names, under the names of their claims.
+func (c *copier) take(read *copier, volumes []volume.Volume) error {
+	if err := os.MkdirAll(c.root, 0o700); err != nil {
+		return fmt.Errorf("keep the copied metadata: %w", err)
+	}
+	for i := range volumes {
+		v := &volumes[i]
+		if !holdsMetadata(v) {
+			continue
+		}
+		if err := os.Rename(filepath.Join(read.root, v.PV.Name), filepath.Join(c.root, v.Claim.Name)); err != nil {
+			return fmt.Errorf("keep the copied metadata of %s: %w", v.Name, err)
+		}
+		for name, sum := range read.sums {
+			if below, of := strings.CutPrefix(name, v.PV.Name+"/"); of {
+				c.sums[v.Claim.Name+"/"+below] = sum
+			}
+		}
+	}
+	c.bytes = read.bytes
+	return c.finish()
 }
 
 // finish writes the checksums, in the form `sha256sum -c` reads.

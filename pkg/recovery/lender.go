@@ -16,6 +16,7 @@ import (
 type lender struct {
 	write *writer
 	step  StepID
+	vigil *vigil
 }
 
 // lender returns what volumes are lent with. A dry run keeps no journal: it gives back what it borrows.
@@ -23,12 +24,16 @@ func (r *run) lender(step StepID) binding.Writer {
 	if r.write.journal == nil {
 		return binding.Plain{Kube: r.Kube}
 	}
-	return lender{write: r.write, step: step}
+	return lender{write: r.write, step: step, vigil: r.vigil}
 }
 
 // Create implements binding.Writer.
 func (l lender) Create(ctx context.Context, claim *unstructured.Unstructured) (*unstructured.Unstructured, error) {
-	return l.write.create(ctx, l.step, kube.Claims(), claim)
+	stored, err := l.write.create(ctx, l.step, kube.Claims(), claim)
+	if err == nil {
+		l.vigil.made(stored)
+	}
+	return stored, err
 }
 
 // Tie implements binding.Writer.

@@ -2,6 +2,8 @@ package recovery_test
 
 import (
 	"context"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -143,6 +145,11 @@ func (s *stand) lookPlanned(live *scan.Live, req recovery.LookRequest) (*recover
 			on := s.disks.read[v.Claim.Name]
 			v.Via, v.State, v.Contents, v.Image = "pod", volume.Read, on.Contents, on.Image
 			v.MetadataVersion, v.Topics = on.MetadataVersion, on.Topics
+			if req.Visit != nil {
+				if err := req.Visit(context.Background(), v, os.DirFS(filepath.Join(s.disks.dir, v.Claim.Name))); err != nil {
+					return nil, err
+				}
+			}
 		}
 		if err := c.Arrange(req.Excluded, req.Lost); err != nil {
 			return nil, err

@@ -128,6 +128,7 @@ type planInput struct {
 	outliving                  []string // pods that run since before the Kafka resource was made
 	secrets                    []string // those of authorities, where the Kafka resource is there
 	controllers                []string // claims whose metadata is copied
+	watched                    bool     // the volumes are watched from before they are read
 	asides                     []Aside
 	stops                      []podSetStop // pod sets that are deleted for the asides
 	quota                      quotaPlan
@@ -256,6 +257,10 @@ func rereadStep(in planInput) Step {
 		ID: StepReread, Title: "read the volumes once more while paused, and copy the controllers' metadata",
 		Expects: []string{"nothing that matters on a volume has changed since it was judged"},
 		Check:   "copies read back with the same SHA-256",
+	}
+	if in.watched {
+		s.Title = "see that the volumes are as they were read, and keep copies of the controllers' metadata"
+		s.Check = "seen all along that nothing else had them, or read once more; " + s.Check
 	}
 	if len(in.controllers) > 0 {
 		s.Does = []string{"copy meta.properties, bootstrap.checkpoint and __cluster_metadata-0 into the operation's " +

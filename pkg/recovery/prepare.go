@@ -79,6 +79,9 @@ func (r *run) judge(ctx context.Context) error {
 		return err
 	}
 	if r.ClusterID != "" && r.excludeOthers(seen) {
+		if err := r.endVigil(); err != nil {
+			return err
+		}
 		// Judged once more: what those volumes held counts as lost from here on.
 		if seen, err = r.lookAtVolumes(ctx); err != nil {
 			return err
@@ -138,6 +141,7 @@ func (o *Observation) persistentVolumes(released bool) []*volume.PersistentVolum
 
 func (r *run) lookAtVolumes(ctx context.Context) (*Observation, error) {
 	req := r.volumesRequest()
+	r.beginVigil(ctx, &req)
 	if r.before.Planned {
 		req.Planned, req.Lender = r.Declared.Planned(), r.lender(StepRead)
 	}

@@ -118,6 +118,9 @@ type LookRequest struct {
 	Rebind bool
 	// Held are operators, as NAMESPACE/NAME, that count as being there although they are at zero replicas.
 	Held []string
+	// Known are volumes as an earlier look read them, by the UID of the PersistentVolume: they are judged as they are, and
+	// not read.
+	Known map[string]*volume.Volume
 	// Visit is called with every volume that is being read, while it can be; it may be nil.
 	Visit func(ctx context.Context, v *volume.Volume, fsys fs.FS) error
 	// Leave is handed what waits for the end of the temporary pods, so that this goes on beside them; nil has the look

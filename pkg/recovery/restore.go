@@ -66,6 +66,8 @@ type run struct {
 	mirror *configMapMirror
 	// leaving waits for the end of the temporary pods of the last reading; nil where they are gone.
 	leaving func(context.Context) error
+	// vigil watches the volumes since before they were read; nil where they are read again while paused.
+	vigil *vigil
 	// recorded is the operation that this run goes on with; nil for a new one.
 	recorded *Recorded
 	// converted tells what was changed in declared resources so that they are of a version that is served;
@@ -373,6 +375,7 @@ func (r *run) confirm(ctx context.Context, retained retainOutcome, untouched str
 // close ends the run: what it left in the cluster is removed, whatever happened, and the journal is closed.
 func (r *run) close(ctx context.Context, cause error) error {
 	errs := []error{r.readersGone(ctx)} // works after Ctrl-C, and has a time of its own: what follows needs all of its own
+	errs = append(errs, r.endVigil())
 	// Cleaning up must also work after Ctrl-C, but not hang a terminal.
 	detached, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
 	defer cancel()

@@ -62,6 +62,9 @@ func (r *claimReader) plan() (running []probe.Running, rest []string) {
 			v.State, v.Via = volume.Skipped, string(Objects)
 			continue
 		}
+		if r.known(v) {
+			continue
+		}
 		pod := runningPod(v)
 		switch {
 		case pod != nil && r.inside(v, pod):
@@ -77,6 +80,17 @@ func (r *claimReader) plan() (running []probe.Running, rest []string) {
 		}
 	}
 	return running, rest
+}
+
+// known takes over what an earlier look read of a volume, and tells whether it did.
+func (r *claimReader) known(v *volume.Volume) bool {
+	if !v.BoundBothWays() || r.opts.Known[v.PV.UID] == nil {
+		return false
+	}
+	was := r.opts.Known[v.PV.UID]
+	v.Via, v.State, v.Reason = was.Via, was.State, was.Reason
+	v.Contents, v.Image, v.Topics, v.MetadataVersion = was.Contents, was.Image, was.Topics, was.MetadataVersion
+	return true
 }
 
 // inside tells whether a claim is to be read inside the pod that has it. A pod that is not ready may be one that

@@ -12,6 +12,7 @@ import (
 
 	"github.com/kafkarecover/kafkarecover/pkg/exitcode"
 	"github.com/kafkarecover/kafkarecover/pkg/finding"
+	"github.com/kafkarecover/kafkarecover/pkg/kraft/logdir"
 	"github.com/kafkarecover/kafkarecover/pkg/object"
 	"github.com/kafkarecover/kafkarecover/pkg/probe"
 	"github.com/kafkarecover/kafkarecover/pkg/scan"
@@ -293,6 +294,43 @@ func TestRefusedPodsLeaveVolumesUnreadWithTheReasonGiven(t *testing.T) {
 }
 
 // TestPodsFollowThePoolsTemplate looks at the pods that would be created for two pools of which one has a template.
+// What is known of a volume is judged as it was read, and the volume is not mounted for it. It is known by the UID of
+// the PersistentVolume, and of a claim that has it.
+func TestVolumesThatAreKnownAreNotRead(t *testing.T) {
+	t.Parallel()
+	w := recording(t).without("pods")
+	w.admit = func(map[string]any) (int, map[string]any) {
+		return http.StatusForbidden, failure(http.StatusForbidden, "Forbidden", "no pod was to be made")
+	}
+	first := look(t, w, scan.Targets{Namespace: "kafka"}, scan.Options{Via: scan.Objects}).Clusters[0].Volumes
+	known := map[string]*volume.Volume{}
+	for i := range first[:8] {
+		known[first[i].PV.UID] = &volume.Volume{
+			Name: "pv/" + first[i].PV.Name, State: volume.Read, Via: "pod", Contents: &logdir.Contents{}, Topics: i,
+			Image: &volume.Image{}, MetadataVersion: 25,
+		}
+	}
+	loosely := object.Map(w.lists["persistentvolumes"][0], "spec", "claimRef")
+	loosely["uid"] = "of-another-claim"
+	c := look(t, w, scan.Targets{Namespace: "kafka"}, scan.Options{
+		Via: scan.Auto, Operation: operation, Known: known,
+	}).Clusters[0]
+	for i, v := range c.Volumes {
+		switch bound := v.BoundBothWays(); {
+		case i < 8 && bound:
+			if v.State != volume.Read || v.Contents != known[v.PV.UID].Contents || v.Topics != i || v.Image == nil ||
+				v.MetadataVersion != 25 || v.Name != first[i].Name {
+				t.Errorf("%s: %+v", v.Name, v)
+			}
+		case v.State != volume.Unread:
+			t.Errorf("%s is %s, and was to be read", v.Name, v.State)
+		}
+	}
+	if got := c.Unread(); got != 2 {
+		t.Errorf("%d volumes are unread, want the one that is not known and the one that is not its claim's", got)
+	}
+}
+
 func TestPodsFollowThePoolsTemplate(t *testing.T) {
 	t.Parallel()
 	w := recording(t).without("pods")

@@ -84,6 +84,10 @@ type Options struct {
 	// cluster as it will be once they have another name.
 	SetAside map[string][]string
 
+	// Known are volumes as an earlier look read them, by the UID of the PersistentVolume: what claims hold of them is
+	// judged as it was read then, and not read. Who gives them answers for that nothing was written since.
+	Known map[string]*volume.Volume
+
 	// Observe is told what happens to pods and claims, OnImage what temporary pods will run, before there is one.
 	Observe func(probe.Event)
 	OnImage func(probe.ImageOffer)

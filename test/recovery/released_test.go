@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
@@ -66,7 +67,16 @@ func (g *ground) readLent(ctx context.Context, live *scan.Live, c *scan.Cluster,
 	}
 	err = errors.Join(err, readBut(ctx, g.disks, c.Released, nil, req.Lost), read(ctx, g.disks, c.Volumes))
 	for i := range c.Released {
-		c.Released[i].Claim = nil
+		v := &c.Released[i]
+		v.Claim = nil
+		if req.Visit != nil && err == nil {
+			err = req.Visit(ctx, v, os.DirFS(filepath.Join(g.disks, folderOf(v.PV))))
+		}
+	}
+	for i := range c.Volumes {
+		if v := &c.Volumes[i]; req.Visit != nil && err == nil {
+			err = req.Visit(ctx, v, os.DirFS(dirOf(g.disks, v)))
+		}
 	}
 	return errors.Join(err, loan.Return(context.WithoutCancel(ctx)))
 }
@@ -149,6 +159,9 @@ func TestAClusterComesBackFromReleasedVolumes(t *testing.T) {
 			t.Errorf("the plan must count the claims that are made before the guard is raised: %q", s.Does)
 		}
 	}
+	if got := rereadNote(result); !strings.Contains(got, "nothing else had them since they were read") {
+		t.Errorf("volumes that only this run has had are as they were read: %q", got)
+	}
 	if got := stop(); slices.Contains(got, "Available") {
 		t.Errorf("a volume was Available on the way, where any other claim could take it: %v", got)
 	}
@@ -174,6 +187,52 @@ func TestAClusterComesBackFromReleasedVolumes(t *testing.T) {
 		if got := strimzi.ParseNodePool(u.Object); !slices.Equal(got.Status.NodeIDs, ids) {
 			t.Errorf("pool %q has %v, its volumes are of %v", pool, got.Status.NodeIDs, ids)
 		}
+	}
+}
+
+// rereadNote is what became of the look at the volumes while paused.
+func rereadNote(result *recovery.Result) string {
+	for _, s := range result.Plan.Steps {
+		if s.ID == recovery.StepReread {
+			return s.Note
+		}
+	}
+	return "there is no such step"
+}
+
+// A pod that has one of the volumes between its reading and the pause may have written on it, also where it is gone
+// again: they are read once more then.
+func TestVolumesThatAPodHadMeanwhileAreReadOnceMore(t *testing.T) {
+	t.Parallel()
+	g := newGround(t, nil)
+	g.release()
+	g.operator(nil)
+	const claim = "data-0-my-cluster-broker-1"
+	g.onStep(recovery.StepPause, func() {
+		pod := &corev1.Pod{
+			ObjectMeta: metav1.ObjectMeta{Name: "debug"},
+			Spec: corev1.PodSpec{
+				NodeSelector: map[string]string{"kafkarecover.io/no": "node"}, // what it would do does not matter
+				Containers:   []corev1.Container{{Name: "debug", Image: "debug"}},
+				Volumes: []corev1.Volume{{Name: "data", VolumeSource: corev1.VolumeSource{
+					PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: claim},
+				}}},
+			},
+		}
+		pods := g.typed.CoreV1().Pods(g.ns)
+		if _, err := pods.Create(t.Context(), pod, metav1.CreateOptions{}); err != nil {
+			t.Error(err)
+		}
+		if err := pods.Delete(t.Context(), pod.Name, metav1.DeleteOptions{GracePeriodSeconds: new(int64(0))}); err != nil {
+			t.Error(err)
+		}
+	})
+	result, err := g.restoreReleased(t.Context(), nil)
+	if err != nil || result.Outcome != recovery.OutcomeRestored {
+		t.Fatal(err, told(result))
+	}
+	if got := rereadNote(result); !strings.Contains(got, "read once more because pod/debug has pvc/"+claim) {
+		t.Errorf("it says %q", got)
 	}
 }
 
