@@ -207,4 +207,9 @@ func TestChoose(t *testing.T) {
 	if err != nil || len(all) <= len(unit) {
 		t.Errorf("%d parts of everything, %v", len(all), err)
 	}
+	for _, p := range all {
+		if one, err := choose(all, p.name); err != nil || len(one) != 1 || one[0].name != p.name {
+			t.Errorf("%q cannot be run alone: %v", p.name, err)
+		}
+	}
 }
