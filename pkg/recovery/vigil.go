@@ -24,7 +24,7 @@ import (
 // more, which on many storages means attached and detached once more. It proves that or nothing: a watch that could
 // not be held, or that has not seen the run's own writes, leaves it unproven.
 //
-// It cannot see who writes past Kubernetes; neither could a second reading, but for what came before it.
+// It does not see what writes on a disk past its claims; a second reading would see of that what came before it.
 type vigil struct {
 	// copied is what was copied while the volumes were read, by the volume's name.
 	copied *copier
