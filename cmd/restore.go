@@ -56,6 +56,7 @@ type restoreOptions struct {
 	set             string
 	clusterID       string
 	exclude         []string
+	include         []string
 	accept          []string
 	setAside        []string
 	lost            []string
@@ -130,6 +131,9 @@ func (o *restoreOptions) addRequestFlags(cmd *cobra.Command) {
 	fs.StringVar(&o.clusterID, "cluster-id", "", "The cluster `ID` to write back, where the volumes do not agree on one")
 	fs.StringArrayVar(&o.exclude, "exclude", nil,
 		"`CLAIM` to give up, or pv/NAME: what it held counts as lost; may be repeated")
+	fs.StringArrayVar(&o.include, "include", nil,
+		"A volume that names no claim any more, as `pv/NAME`, beside -f: what is on it says where it belongs; may be "+
+			"repeated")
 	fs.StringArrayVar(&o.accept, "accept", nil, "Lift one rule for one subject, as `RULE=SUBJECT`; may be repeated")
 	fs.StringArrayVar(&o.setAside, "set-aside", nil,
 		"Rename a freshly formatted log directory, as `pvc/CLAIM:DIRECTORY`; may be repeated")
@@ -191,8 +195,15 @@ func (o *restoreOptions) Complete(_ context.Context, args []string) error {
 	return errors.Join(o.parseLifts(), o.volumes.complete())
 }
 
-// parseLifts reads --accept, --set-aside and --lost.
+// parseLifts reads --accept, --set-aside, --lost and --include.
 func (o *restoreOptions) parseLifts() error {
+	for i, text := range o.include {
+		name, err := recovery.ParseIncluded(text)
+		if err != nil {
+			return exitcode.With(exitcode.Usage, fmt.Errorf("--include: %w", err))
+		}
+		o.include[i] = name
+	}
 	for _, text := range o.accept {
 		lift, err := finding.ParseAccept(text)
 		if err != nil {
@@ -231,6 +242,10 @@ func (o *restoreOptions) Validate() error {
 		return errors.New("--hold-operator ends a reconcile in flight as --restart-operator does: give one of them")
 	case o.volumes.file == "-" && slices.Contains(o.manifests, "-"):
 		return errors.New("-f - and --volumes - cannot both be standard input")
+	case len(o.include) > 0 && len(o.manifests) == 0:
+		return errors.New("--include takes volumes for a cluster that is made from manifests: give those with -f")
+	case len(o.include) > 0 && o.rebindClaims:
+		return errors.New("--include and --rebind-claims cannot go together: have the claimRef of each volume name its claim")
 	case o.rebindClaims && len(o.setAside) > 0:
 		return errors.New("--rebind-claims and --set-aside are two runs: claims get other volumes by the former")
 	case o.rebindClaims && len(o.lost) > 0:
@@ -287,9 +302,10 @@ func (o *restoreOptions) request(
 	namespace string, declaration *declared.Cluster, volumes *redeclared.Volumes,
 ) recovery.Request {
 	return recovery.Request{
-		Namespace: namespace, Name: o.name, ClusterID: o.clusterID, Exclude: o.exclude, Accept: o.accepts,
-		SetAside: o.asides, Lost: o.lost, RebindClaims: o.rebindClaims, Declared: declaration, Redeclared: volumes,
-		DryRun: recovery.DryRun(o.dryRun.value), Wait: o.wait, Timeout: o.timeout, PauseTimeout: o.pauseTimeout,
+		Namespace: namespace, Name: o.name, ClusterID: o.clusterID, Exclude: o.exclude, Include: o.include,
+		Accept: o.accepts, SetAside: o.asides, Lost: o.lost, RebindClaims: o.rebindClaims, Declared: declaration,
+		Redeclared: volumes,
+		DryRun:     recovery.DryRun(o.dryRun.value), Wait: o.wait, Timeout: o.timeout, PauseTimeout: o.pauseTimeout,
 		Settle: o.settle, RestartOperator: o.restartOperator, HoldOperator: o.holdOperator,
 		Snapshot: o.snapshot.asked, SnapshotClass: o.snapshot.name,
 	}
@@ -371,6 +387,7 @@ func restoreError(result *recovery.Result, err error) error {
 	var (
 		denied   *recovery.AccessError
 		notFound *recovery.NotFoundError
+		none     *recovery.NoVolumesError
 		held     *recovery.HeldError
 		aside    *recovery.AsideError
 		flag     *recovery.FlagError
@@ -382,7 +399,7 @@ func restoreError(result *recovery.Result, err error) error {
 		return exitcode.With(exitcode.Usage, err)
 	case errors.As(err, &denied):
 		return exitcode.With(exitcode.Incomplete, err)
-	case errors.As(err, &notFound):
+	case errors.As(err, &notFound), errors.As(err, &none):
 		return exitcode.With(exitcode.NotFound, err)
 	case errors.As(err, &held), errors.As(err, &aside), errors.Is(err, declared.ErrNotConvertible):
 		return exitcode.With(exitcode.Refused, err)

@@ -20,6 +20,7 @@ func TestWhatStopsARestoreHasItsExitCode(t *testing.T) {
 		"a manifest that only a person can convert": {
 			fmt.Errorf("convert kafka/a: %w: v1 has no spec.kafka.resources", declared.ErrNotConvertible), exitcode.Refused,
 		},
+		"no volume of it":                {&recovery.NoVolumesError{Namespace: "n", Name: "a"}, exitcode.NotFound},
 		"no such resource":               {&recovery.NotFoundError{Namespace: "n", Name: "a"}, exitcode.NotFound},
 		"permissions that are missing":   {&recovery.AccessError{}, exitcode.Incomplete},
 		"a flag that does not fit there": {&recovery.FlagError{Flag: "--hold-operator", Why: "it is there"}, exitcode.Usage},

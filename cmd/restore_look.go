@@ -34,7 +34,7 @@ func (o *restoreOptions) looker(
 		}
 		opts.Excluded, opts.ClusterID, opts.Visit = req.Excluded, req.ClusterID, req.Visit
 		opts.SetAside, opts.Held, opts.Known = req.SetAside, req.Held, req.Known
-		opts.Planned, opts.Rebind, opts.Lender = req.Planned, req.Rebind, req.Lender
+		opts.Planned, opts.Rebind, opts.Lender, opts.Include = req.Planned, req.Rebind, req.Lender, req.Include
 		opts.Released = req.Planned != nil || req.Rebind
 		if req.Depth == recovery.Objects {
 			opts.Via, opts.Released = scan.Objects, false // what is not read is not borrowed either
@@ -57,7 +57,7 @@ func (o *restoreOptions) looker(
 		return &recovery.Observation{
 			Cluster: seen.Kafka, Volumes: seen.Volumes, Others: seen.Others, Findings: seen.Findings,
 			VolumesForbidden: seen.VolumesForbidden, Planned: seen.Planned, Placements: seen.Placements,
-			LetGo: seen.LetGo, Displaced: seen.Displaced,
+			LetGo: seen.LetGo, Displaced: seen.Displaced, Unnamed: seen.Unnamed,
 		}, nil
 	}
 }

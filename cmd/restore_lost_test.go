@@ -7,7 +7,7 @@ import (
 	"github.com/kafkarecover/kafkarecover/pkg/exitcode"
 )
 
-func TestWhatIsWrongWithLostNodesIsSaidBeforeAnythingIsAsked(t *testing.T) {
+func TestWhatIsWrongWithVolumesThatAreNamedIsSaidBeforeAnythingIsAsked(t *testing.T) {
 	t.Parallel()
 	s := newStandIn(t)
 	for want, args := range map[string][]string{
@@ -17,6 +17,9 @@ func TestWhatIsWrongWithLostNodesIsSaidBeforeAnythingIsAsked(t *testing.T) {
 		"cannot go together":               {"--lost", "node/2", "--rebind-claims"},
 		"--rebind-claims and --volumes":    {"--volumes", "scan.json", "-f", "manifests", "--rebind-claims"},
 		"--lost pvc/data-0-my-cluster-b-1": {"--accept", "slot-missing=pvc/data-0-my-cluster-b-1"},
+		`"pvc/data-0": it is no name of a`: {"--include", "pvc/data-0", "-f", "manifests"},
+		"give those with -f":               {"--include", "pv/a"},
+		"--include and --rebind-claims":    {"--include", "pv/a", "-f", "manifests", "--rebind-claims"},
 	} {
 		got := s.run(append([]string{"restore", "kafka/my-cluster", "--yes"}, args...)...)
 		if got.code != exitcode.Usage || !strings.Contains(got.err, want) {

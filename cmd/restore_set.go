@@ -22,8 +22,8 @@ const setFlag = "statefulset"
 // waited for are none of them: a configuration may have them for every restore.
 func forKafkaResources() []string {
 	return []string{
-		"cluster", "cluster-id", "set-aside", "lost", "rebind-claims", "restart-operator", "hold-operator", "volumes",
-		"namespace-manifest", "snapshot", "handover",
+		"cluster", "cluster-id", "set-aside", "include", "lost", "rebind-claims", "restart-operator", "hold-operator",
+		"volumes", "namespace-manifest", "snapshot", "handover",
 	}
 }
 

@@ -58,6 +58,7 @@ func (o *restoreOptions) addRepeatedFlags(cmd *cobra.Command) {
 	fs := cmd.Flags()
 	fs.StringVar(&o.clusterID, "cluster-id", "", "The cluster `ID` that was asked for; to be given again with --yes")
 	fs.StringArrayVar(&o.exclude, "exclude", nil, "`CLAIM` that was given up; to be given again with --yes")
+	fs.StringArrayVar(&o.include, "include", nil, "`pv/NAME` that named no claim; to be given again with --yes")
 	fs.StringArrayVar(&o.accept, "accept", nil, "`RULE=SUBJECT` that was lifted; to be given again with --yes")
 	fs.StringArrayVar(&o.setAside, "set-aside", nil,
 		"`pvc/CLAIM:DIRECTORY` that is renamed; to be given again with --yes")
@@ -73,8 +74,8 @@ func (o *restoreOptions) addRepeatedFlags(cmd *cobra.Command) {
 
 func (o *restoreOptions) repeated() recovery.Repeated {
 	return recovery.Repeated{
-		Unattended: o.yes, Exclude: o.exclude, Accept: o.accepts, ClusterID: o.clusterID, SetAside: o.asides,
-		Lost:            o.lost,
+		Unattended: o.yes, Exclude: o.exclude, Include: o.include, Accept: o.accepts, ClusterID: o.clusterID,
+		SetAside: o.asides, Lost: o.lost,
 		RestartOperator: o.restartOperator, HoldOperator: o.holdOperator, RebindClaims: o.rebindClaims,
 	}
 }

@@ -38,7 +38,7 @@ type Known struct {
 // line 10).
 func commandLineOnly() []string {
 	return []string{
-		"accept", "all-namespaces", "cluster", "cluster-id", "config", "exclude", "help", "hold-operator", "lost",
+		"accept", "all-namespaces", "cluster", "cluster-id", "config", "exclude", "help", "hold-operator", "include", "lost",
 		"namespace", "restart-operator", "set-aside", "show-secrets", "statefulset", "yes",
 	}
 }

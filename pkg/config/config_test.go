@@ -105,7 +105,8 @@ func TestAListInTheFileIsOneFlagEach(t *testing.T) {
 func TestWhatMustComeFromTheCommandLine(t *testing.T) {
 	t.Parallel()
 	for _, flag := range []string{
-		"yes", "accept", "exclude", "cluster-id", "set-aside", "namespace", "cluster", "statefulset",
+		"yes", "accept", "exclude", "include", "lost", "cluster-id", "set-aside", "restart-operator", "hold-operator",
+		"namespace", "cluster", "statefulset",
 	} {
 		if !config.CommandLineOnly(flag) {
 			t.Errorf("--%s may come from elsewhere", flag)

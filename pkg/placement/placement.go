@@ -119,6 +119,10 @@ func (p *placer) slotFor(v *volume.Volume) (claim, from string) {
 	switch {
 	case v.Claim != nil:
 		return v.Claim.Name, "its claim is there"
+	case v.Unnamed() && v.Slot == nil: // Recognize says why
+		return "", ""
+	case v.Unnamed():
+		return p.slotOf(v.Slot), "what is on it"
 	case v.Slot == nil && known:
 		return p.onlySlot(onDisk), "what is on it"
 	case v.Slot == nil, known && onDisk != v.Slot.NodeID:
@@ -139,8 +143,8 @@ func (p *placer) slotOf(slot *volume.Slot) string {
 	return ""
 }
 
-// onlySlot is the claim of a node that has one volume. A volume that names no claim does not say which of several it
-// is.
+// onlySlot is the claim of a node that has one volume. A volume whose claim's name says nothing does not say which of
+// several it is.
 func (p *placer) onlySlot(node int32) string {
 	only := ""
 	for name, s := range p.slots {

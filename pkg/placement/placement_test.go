@@ -76,13 +76,13 @@ func TestVolumesGoWhereWhatIsOnThemSays(t *testing.T) {
 			left: []string{"pv/new", "pv/old"},
 		},
 		{
-			name:    "declared by hand without a claim, a node with one volume",
-			volumes: []volume.Volume{released("a", "", 4)},
+			name:    "a claim whose name says nothing, a node with one volume",
+			volumes: []volume.Volume{released("a", "kafka-data", 4)},
 			want:    map[string]string{"a": "data-0-my-cluster-controller-4"},
 		},
 		{
-			name:    "declared by hand without a claim, a node with two",
-			volumes: []volume.Volume{released("a", "", 2)},
+			name:    "a claim whose name says nothing, a node with two",
+			volumes: []volume.Volume{released("a", "kafka-data", 2)},
 			left:    []string{"pv/a"},
 		},
 		{

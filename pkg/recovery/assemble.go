@@ -30,6 +30,7 @@ func (r *run) makePlan(retained retainOutcome) error {
 	for i := range r.before.Volumes {
 		in.claims = append(in.claims, r.before.Volumes[i].Name)
 	}
+	in.included = r.Include
 	in.excluded = r.excludedText()
 	for _, p := range cluster.Pools {
 		in.pools = append(in.pools, poolID{name: p.Name, id: p.Status.ClusterID})

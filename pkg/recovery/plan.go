@@ -16,6 +16,7 @@ type StepID string
 // The steps of a restore, in the order they run.
 const (
 	StepRetain      StepID = "retain"
+	StepInclude     StepID = "include" // only where volumes name no claim
 	StepRead        StepID = "read"
 	StepLock        StepID = "lock"
 	StepPause       StepID = "pause"
@@ -119,7 +120,8 @@ type planInput struct {
 	accepted                   []finding.Finding
 	retain                     []string // volumes whose reclaim policy is not Retain
 	alreadyRetain              int
-	retained                   bool // it was done already: it comes before the plan is confirmed
+	included                   []string // volumes that name no claim
+	retained                   bool     // it was done already: it comes before the plan is confirmed
 	volumesForbidden           bool
 	pools                      []poolID
 	statusID                   *string
@@ -165,7 +167,8 @@ func buildPlan(in planInput) Plan {
 		Accepted: in.accepted, SetAside: in.asides, Displaced: in.rebind.displacement(),
 		Snapshots: in.snapshots, HandedOver: in.handedOver,
 	}
-	p.Steps = append(in.made, retainStep(in), readStep(in), lockStep(in))
+	p.Steps = append(append(in.made, retainStep(in)), includeStep(in)...)
+	p.Steps = append(p.Steps, readStep(in), lockStep(in))
 	p.Steps = append(p.Steps, createSteps(in)...)
 	p.Steps = append(p.Steps, pauseStep(in))
 	p.Steps = append(append(p.Steps, secretsStep(in)...), rebindSteps(in)...)

@@ -98,6 +98,9 @@ func (r *run) judge(ctx context.Context) error {
 		return err
 	}
 	r.weigh(seen.Findings)
+	if r.decision.Refused() {
+		r.result.Next = append(append(r.result.Next, misplaced(seen.Volumes)...), r.unnamed(seen)...)
+	}
 	return nil
 }
 
@@ -143,7 +146,7 @@ func (r *run) lookAtVolumes(ctx context.Context) (*Observation, error) {
 	req := r.volumesRequest()
 	r.beginVigil(ctx, &req)
 	if r.before.Planned {
-		req.Planned, req.Lender = r.Declared.Planned(), r.lender(StepRead)
+		req.Planned, req.Include, req.Lender = r.Declared.Planned(), r.Include, r.lender(StepRead)
 	}
 	if r.RebindClaims && !r.rebound {
 		req.Rebind, req.Lender = true, r.lender(StepRead)

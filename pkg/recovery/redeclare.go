@@ -205,6 +205,7 @@ func (r *run) declaredToBeRead(pv *unstructured.Unstructured) (*unstructured.Uns
 func (r *run) seeVolumes(ctx context.Context) error {
 	seen, err := r.Look(ctx, LookRequest{
 		Namespace: r.Namespace, Name: r.Name, Depth: Objects, Excluded: r.excluded, Planned: r.Declared.Planned(),
+		Include: r.Include,
 	})
 	if err != nil {
 		return err

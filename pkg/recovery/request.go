@@ -41,6 +41,9 @@ type Request struct {
 	ClusterID string `json:"clusterId,omitempty"`
 	// Exclude are claims given up.
 	Exclude []string `json:"exclude,omitempty"`
+	// Include are PersistentVolumes that name no claim any more, by name, and are this cluster's: what is on them says
+	// where they belong.
+	Include []string `json:"include,omitempty"`
 	// Lost name nodes and claims that are lost for good, as strimzi.ParseLost reads them: their claims are made so that
 	// they have no volume until the others have caught up.
 	Lost []string `json:"lost,omitempty"`
@@ -113,6 +116,8 @@ type LookRequest struct {
 	// claims of a temporary name by Lender, read and placed.
 	Planned *strimzi.Cluster
 	Lender  binding.Writer
+	// Include are those of the Request, looked at beside those that name a claim of Planned.
+	Include []string
 	// Rebind looks at the cluster as it will be once its claims hold the volumes with its data; those that no claim holds
 	// are lent to be read, as with Planned.
 	Rebind bool
@@ -144,6 +149,8 @@ type Observation struct {
 	// that will have no claim then.
 	LetGo     []placement.LetGo
 	Displaced []finding.Displaced
+	// Unnamed are volumes, by name, that name no claim and were not included; some may be the cluster's.
+	Unnamed []string
 	// VolumesForbidden tells that PersistentVolumes may not be read.
 	VolumesForbidden bool
 }

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"time"
 
+	"k8s.io/apimachinery/pkg/types"
+
 	"github.com/kafkarecover/kafkarecover/pkg/alarm"
 	"github.com/kafkarecover/kafkarecover/pkg/finding"
 	"github.com/kafkarecover/kafkarecover/pkg/output"
@@ -66,6 +68,8 @@ type run struct {
 	mirror *configMapMirror
 	// leaving waits for the end of the temporary pods of the last reading; nil where they are gone.
 	leaving func(context.Context) error
+	// reserved are the volumes that named no claim, by name, with the UID of the claim that they name for this run.
+	reserved map[string]types.UID
 	// vigil watches the volumes since before they were read; nil where they are read again while paused.
 	vigil *vigil
 	// recorded is the operation that this run goes on with; nil for a new one.
@@ -147,7 +151,7 @@ func (r *run) look(ctx context.Context) (done bool, err error) {
 		if err := r.convertManifests(ctx); err != nil {
 			return false, err
 		}
-		req.Planned = r.Declared.Planned()
+		req.Planned, req.Include = r.Declared.Planned(), r.Include
 	}
 	seen, err := r.Look(ctx, req)
 	if err != nil {
@@ -157,6 +161,9 @@ func (r *run) look(ctx context.Context) (done bool, err error) {
 		return false, &NotFoundError{Namespace: r.Namespace, Name: r.Name, Volumes: len(seen.Volumes) + len(seen.Others)}
 	}
 	r.bind(seen)
+	if err := r.mayInclude(); err != nil {
+		return false, err
+	}
 	if seen.Planned {
 		if err := r.mayCreate(ctx); err != nil {
 			return false, err
@@ -321,9 +328,9 @@ func (r *run) beginning(req *Request) *Beginning {
 }
 
 func (r *run) describe() string {
-	return fmt.Sprintf("restore %s of %q uid %s on server %q context %q as %q; excluded %v, accepted %v, "+
-		"cluster ID asked for %q", r.Named(), r.Namespace, r.pause.uid, r.place.Server, r.place.Context, r.place.User,
-		r.Exclude, r.Accept, r.ClusterID)
+	return fmt.Sprintf("restore %s of %q uid %s on server %q context %q as %q; excluded %v, included %v, "+
+		"accepted %v, cluster ID asked for %q", r.Named(), r.Namespace, r.pause.uid, r.place.Server, r.place.Context,
+		r.place.User, r.Exclude, r.Include, r.Accept, r.ClusterID)
 }
 
 // restore goes from the first change to the verified cluster.
@@ -335,8 +342,15 @@ func (r *run) restore(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := r.reserve(ctx); err != nil {
+		return err
+	}
 	if err := r.judge(ctx); err != nil || r.decision.Refused() {
 		return err
+	}
+	if r.before.Planned && len(r.before.Volumes) == 0 {
+		r.result.Next = append(r.result.Next, r.unnamed(r.before)...)
+		return &NoVolumesError{Namespace: r.Namespace, Name: r.Name}
 	}
 	if err := r.makePlan(retained); err != nil {
 		return err
@@ -383,7 +397,7 @@ func (r *run) close(ctx context.Context, cause error) error {
 		if r.away != nil && r.away.active {
 			r.result.Next = append(r.result.Next, r.away.left())
 		}
-		return r.takeBackVolumes(detached)
+		return errors.Join(r.release(detached), r.takeBackVolumes(detached))
 	}
 	if r.lock != nil {
 		if r.quota != nil {
@@ -394,7 +408,7 @@ func (r *run) close(ctx context.Context, cause error) error {
 			r.marked = true
 			err = r.unmark(detached)
 		}
-		errs = append(errs, err, r.takeBackVolumes(detached))
+		errs = append(errs, err, r.release(detached), r.takeBackVolumes(detached))
 	}
 	next, err := r.endHold(detached, StepScaleBack)
 	if errs = append(errs, err); next != "" {

@@ -115,3 +115,12 @@ func (e *NotFoundError) Error() string {
 	}
 	return text
 }
+
+// NoVolumesError says that nothing is left of a cluster that is to be made from manifests.
+type NoVolumesError struct{ Namespace, Name string }
+
+// Error says what was looked for.
+func (e *NoVolumesError) Error() string {
+	return fmt.Sprintf("there is no volume of kafka %q: no claim of it, and no volume that names one; where this "+
+		"Kubernetes cluster has never had its volumes, --volumes declares them from an earlier scan", e.Namespace+"/"+e.Name)
+}

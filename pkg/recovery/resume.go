@@ -29,6 +29,7 @@ type Repeated struct {
 	// Unattended tells that nobody is asked.
 	Unattended bool
 	Exclude    []string
+	Include    []string
 	Accept     []finding.Lift
 	ClusterID  string
 	SetAside   []LogDirRef
@@ -69,6 +70,11 @@ func (g Repeated) missing(req *Request) error {
 	for _, e := range req.Exclude {
 		if !slices.Contains(g.Exclude, e) {
 			flags = append(flags, "--exclude "+e)
+		}
+	}
+	for _, pv := range req.Include {
+		if !slices.Contains(g.Include, pv) {
+			flags = append(flags, includeFlag+" pv/"+pv)
 		}
 	}
 	for _, l := range req.Lost {

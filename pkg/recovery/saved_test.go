@@ -128,6 +128,7 @@ func TestWhatAPlanLiftsIsGivenAgainWhereNobodyIsAsked(t *testing.T) {
 	s.settled()
 	plan := s.savedPlan()
 	plan.Request.Exclude, plan.Request.ClusterID = []string{"pv/old"}, s.disks.clusterID
+	plan.Request.Include = []string{"unnamed"}
 	plan.Request.SetAside = []recovery.LogDirRef{{Claim: "data-0-my-cluster-broker-0", Directory: "kafka-log0"}}
 	plan.Request.RestartOperator, plan.Request.RebindClaims = true, true
 	given := recovery.Repeated{Unattended: true}
@@ -144,11 +145,12 @@ func TestWhatAPlanLiftsIsGivenAgainWhereNobodyIsAsked(t *testing.T) {
 	for _, l := range s.disks.accept {
 		accepts = append(accepts, "--accept "+l.String())
 	}
-	chosen := " --exclude pv/old --cluster-id " + s.disks.clusterID +
+	chosen := " --exclude pv/old --include pv/unnamed --cluster-id " + s.disks.clusterID +
 		" --set-aside pvc/data-0-my-cluster-broker-0:kafka-log0 --restart-operator --rebind-claims"
 	if got := missing(); len(accepts) == 0 || got != strings.Join(accepts, " ")+chosen {
 		t.Errorf("want all of it to be given again, got %q", got)
 	}
+	given.Include = plan.Request.Include
 	given.Accept, given.Exclude, given.ClusterID = plan.Request.Accept, plan.Request.Exclude, s.disks.clusterID
 	given.SetAside = []recovery.LogDirRef{{Claim: "data-0-my-cluster-broker-0", Directory: "kafka-log1"}}
 	left := "--set-aside pvc/data-0-my-cluster-broker-0:kafka-log0 --restart-operator --rebind-claims"

@@ -115,6 +115,9 @@ func asked(req *recovery.Request) []string {
 	for _, e := range req.Exclude {
 		out = append(out, "--exclude "+e)
 	}
+	for _, pv := range req.Include {
+		out = append(out, "--include pv/"+pv)
+	}
 	if req.ClusterID != "" {
 		out = append(out, "--cluster-id "+req.ClusterID)
 	}

@@ -27,6 +27,8 @@ type Live struct {
 	Others  []volume.PersistentVolume
 	// Released are all volumes whose claim was in this namespace and that no claim holds.
 	Released []volume.PersistentVolume
+	// Unnamed are all volumes that no claim holds and that name none; included are those of them that a person named.
+	Unnamed, included []volume.PersistentVolume
 	// VolumesForbidden tells that PersistentVolumes may not be listed.
 	VolumesForbidden bool
 	// Operators are all that can be seen, whatever they watch.
@@ -54,6 +56,8 @@ type Named struct {
 	Claims []string
 	// Held are operators, as NAMESPACE/NAME, that count as being there although they are at zero replicas.
 	Held []string
+	// Include are PersistentVolumes that name no claim, by name, and are the cluster's all the same.
+	Include []string
 }
 
 // Cluster returns the cluster of that name, or nil.
@@ -104,8 +108,21 @@ func CollectNamed(ctx context.Context, client *kube.Client, namespace string, wa
 		live.left = l.cluster(gone, namespace)
 	}
 	l.match(live, wanted)
+	for _, name := range wanted.Include {
+		if !l.volumesForbidden && !slices.ContainsFunc(l.volumes, func(u unstructured.Unstructured) bool {
+			return u.GetName() == name
+		}) {
+			return nil, &NoVolumeError{Name: name}
+		}
+	}
 	return live, nil
 }
+
+// NoVolumeError says that a PersistentVolume that was named does not exist.
+type NoVolumeError struct{ Name string }
+
+// Error names the volume.
+func (e *NoVolumeError) Error() string { return fmt.Sprintf("pv %q does not exist", e.Name) }
 
 func list(ctx context.Context, client *kube.Client, namespace string) (*lists, error) {
 	l := &lists{}
@@ -283,6 +300,12 @@ func (l *lists) match(live *Live, wanted Named) {
 		in.Volumes = append(in.Volumes, pv)
 		if pv.ClaimNamespace == live.Namespace && pv.Phase != "Bound" && len(strimzi.ParseClaimName(pv.ClaimName)) > 0 {
 			live.Released = append(live.Released, pv)
+		}
+		if pv.Unnamed() && !pv.Terminating { // one that names a claim by now goes by that
+			live.Unnamed = append(live.Unnamed, pv)
+			if slices.Contains(wanted.Include, pv.Name) {
+				live.included = append(live.included, pv)
+			}
 		}
 	}
 	for i := range l.pods {

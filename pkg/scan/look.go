@@ -20,7 +20,7 @@ import (
 func Look(ctx context.Context, client *kube.Client, namespace, name string, opts Options) (*Cluster, error) {
 	opts = opts.withDefaults()
 	live, err := CollectNamed(ctx, client, namespace, Named{
-		Cluster: name, Planned: opts.Planned, Held: opts.Held,
+		Cluster: name, Planned: opts.Planned, Held: opts.Held, Include: opts.Include,
 	})
 	if err != nil {
 		return nil, err

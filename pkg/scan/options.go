@@ -59,6 +59,9 @@ type Options struct {
 	// created, and the volumes bound to the claims they will ask for.
 	Planned *strimzi.Cluster
 
+	// Include are PersistentVolumes that name no claim, by name: what is on them says where among Planned they belong.
+	Include []string
+
 	// Rebind judges the cluster as it will be once its claims hold the volumes with its data; the latter must be read, so
 	// it goes with Released.
 	Rebind bool

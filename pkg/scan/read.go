@@ -114,7 +114,7 @@ func imageOf(im *metadata.Image) *volume.Image {
 	at := im.Provenance()
 	out := &volume.Image{
 		End:    logdir.OffsetAndEpoch{Offset: im.EndOffset(), Epoch: max(at.LastEpoch, 0)},
-		InSync: map[int32]int{}, Users: users(im), EndTimestamp: at.LastTimestamp,
+		InSync: map[int32]int{}, Users: users(im), EndTimestamp: at.LastTimestamp, Hosts: hosts(im),
 	}
 	for _, b := range im.Brokers() {
 		out.Brokers = append(out.Brokers, b.ID)
@@ -143,6 +143,37 @@ func imageOf(im *metadata.Image) *volume.Image {
 		out.RemovedUsers = append(out.RemovedUsers, volume.RemovedUser{
 			Name: r.User, Mechanism: metadata.MechanismName(r.Mechanism), Offset: r.Offset, Timestamp: r.Timestamp,
 		})
+	}
+	return out
+}
+
+// hosts are the names of Strimzi's that brokers, controllers and voters registered with.
+func hosts(im *metadata.Image) map[int32]strimzi.NodeHost {
+	var out map[int32]strimzi.NodeHost
+	add := func(id int32, host string) {
+		if h, ok := strimzi.ParseNodeHost(host); ok && h.NodeID == id {
+			if out == nil {
+				out = map[int32]strimzi.NodeHost{}
+			}
+			out[id] = h
+		}
+	}
+	if v := im.Voters(); v != nil {
+		for _, voter := range v.Voters {
+			for _, e := range voter.Endpoints {
+				add(voter.VoterID, e.Host)
+			}
+		}
+	}
+	for _, c := range im.Controllers() {
+		for _, e := range c.EndPoints {
+			add(c.ID, e.Host)
+		}
+	}
+	for _, b := range im.Brokers() {
+		for _, e := range b.EndPoints {
+			add(b.ID, e.Host)
+		}
 	}
 	return out
 }

@@ -119,6 +119,29 @@ func (c *Cluster) plan(live *Live, planned *strimzi.Cluster) {
 	}
 	k.Sort()
 	c.Kafka, c.Planned, c.left = &k, true, live.left
+	c.Others = append(c.Others, live.included...)
+	c.Unnamed = live.unnamedLike(&k)
+}
+
+// unnamedLike are the names of the volumes that name no claim, were not included, and are of a storage class that the
+// cluster's volumes have.
+func (l *Live) unnamedLike(k *strimzi.Cluster) []string {
+	classes := map[string]bool{}
+	for i := range k.Pools {
+		for _, v := range k.Pools[i].Storage.Volumes {
+			classes[v.Class] = true
+		}
+	}
+	var out []string
+	for i := range l.Unnamed {
+		pv := &l.Unnamed[i]
+		included := slices.ContainsFunc(l.included, func(o volume.PersistentVolume) bool { return o.Name == pv.Name })
+		if !included && (classes[pv.StorageClass] || classes[""]) { // none stands for the default one
+			out = append(out, pv.Name)
+		}
+	}
+	slices.Sort(out)
+	return out
 }
 
 // Arrange judges the volumes that no claim holds as if they were bound to the claims they are for, and the pools as if
@@ -126,6 +149,8 @@ func (c *Cluster) plan(live *Live, planned *strimzi.Cluster) {
 // is, and the rules say why.
 func (c *Cluster) Arrange(excluded map[string]bool, lost []string) error {
 	all := slices.Concat(c.Volumes, c.Released)
+	placement.Recognize(c.Kafka, all)
+	copy(c.Released, all[len(c.Volumes):])
 	nodes := placement.Nodes(all)
 	for i := range c.Kafka.Pools {
 		p := &c.Kafka.Pools[i]

@@ -60,6 +60,8 @@ type Cluster struct {
 	// Volumes are those of the cluster's claims; Others those that name one of its claims and are not bound to it.
 	Volumes []volume.Volume           `json:"volumes"`
 	Others  []volume.PersistentVolume `json:"otherVolumes,omitempty"`
+	// Unnamed are the names of volumes that name no claim and may be the cluster's, where that is planned.
+	Unnamed []string `json:"-"`
 	// Released are the volumes that no claim holds, read where that was asked for. Those that a plan binds to claims are
 	// among Volumes instead, as they will be, and Placements say which goes where.
 	Released   []volume.Volume       `json:"releasedVolumes,omitempty"`

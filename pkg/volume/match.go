@@ -104,6 +104,19 @@ func (v *Volume) BoundBothWays() bool {
 		pv.ClaimUID == c.UID && c.UID != "" && pv.ClaimName == c.Name && pv.ClaimNamespace == c.Namespace
 }
 
+// ReservedClaim is the name of a claim that there never is. Volumes that named none name it while a restore has them,
+// so that nobody's claim takes them.
+const ReservedClaim = "kafkarecover-included"
+
+// Unnamed tells whether the volume is a PersistentVolume that names no claim of anybody's: nothing but what is on it
+// says whose it is.
+func (v *Volume) Unnamed() bool { return v.Claim == nil && v.PV != nil && v.PV.Unnamed() }
+
+// Unnamed tells whether a PersistentVolume that no claim holds names no claim that there ever was.
+func (pv *PersistentVolume) Unnamed() bool {
+	return pv.Phase != PhaseBound && (pv.ClaimName == "" || pv.ClaimName == ReservedClaim)
+}
+
 // NameOf is the name of the volume that a person means: pv/NAME as it is, anything else with the prefix of where it was
 // looked for ("pvc/", "dir/"), whether the person gave that or not.
 func NameOf(prefix, text string) string {

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/kafkarecover/kafkarecover/pkg/kraft/logdir"
+	"github.com/kafkarecover/kafkarecover/pkg/strimzi"
 )
 
 // ReadState tells how far a volume was read.
@@ -65,6 +66,8 @@ type Image struct {
 	Removed []RemovedTopic `json:"removedTopics,omitempty"`
 	// RemovedUsers are the SCRAM credentials whose removal is in the log that is left, oldest first.
 	RemovedUsers []RemovedUser `json:"removedUsers,omitempty"`
+	// Hosts are the names that nodes registered with, by node; those that are no names of a node's own are left out.
+	Hosts map[int32]strimzi.NodeHost `json:"-"`
 	// Fenced are the registered brokers that are fenced; Lost is what the log says of nodes that are named as lost for
 	// good. Only a restore asks for these.
 	Fenced []int32             `json:"-"`

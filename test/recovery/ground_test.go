@@ -361,7 +361,7 @@ func (g *ground) deps() recovery.Deps {
 // look collects the real objects and reads the volumes where they lie on this machine.
 func (g *ground) look(ctx context.Context, req recovery.LookRequest) (*recovery.Observation, error) {
 	live, err := scan.CollectNamed(ctx, g.client, req.Namespace, scan.Named{
-		Cluster: req.Name, Planned: req.Planned, Held: req.Held,
+		Cluster: req.Name, Planned: req.Planned, Held: req.Held, Include: req.Include,
 	})
 	if err != nil {
 		return nil, err

@@ -44,7 +44,7 @@ func (g *ground) lookPlanned(
 	}
 	seen := &recovery.Observation{
 		Cluster: c.Kafka, Volumes: c.Volumes, Others: c.Others, VolumesForbidden: c.VolumesForbidden, Planned: c.Planned,
-		Placements: c.Placements, LetGo: c.LetGo, Displaced: c.Displaced,
+		Placements: c.Placements, LetGo: c.LetGo, Displaced: c.Displaced, Unnamed: c.Unnamed,
 	}
 	seen.Findings = finding.Judge(finding.Input{
 		Volumes: seen.Volumes, Others: seen.Others, Cluster: seen.Cluster, Excluded: req.Excluded,
