@@ -318,8 +318,8 @@ func (r *run) stepSettle(ctx context.Context) (string, error) {
 			return "", err
 		}
 		// The write that overwrote it begins the operator's work anew, in the middle of which the next one would be lost as
-		// well: it has to come when the operator rests.
-		if err := r.sleep(ctx, r.Settle); err != nil {
+		// well: it has to come when the operator rests. One that was not given long enough to is given twice as long.
+		if err := r.sleep(ctx, r.Settle<<(try-1)); err != nil {
 			return "", err
 		}
 		if _, err := r.stepClusterID(ctx); err != nil {
