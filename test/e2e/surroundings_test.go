@@ -182,7 +182,8 @@ func TestVolumesShadowedByNewOnes(t *testing.T) {
 	s.must(s.Produce(s.ctx, fewer))
 	meanwhile, err := s.Layout(s.ctx)
 	s.must(err)
-	s.says(s.run(3, "scan", "kafka/my-cluster"), "shadowed-by-new-volume", "restore --rebind-claims")
+	s.says(s.run(3, "scan", "kafka/my-cluster"), "shadowed-by-new-volume",
+		"restore kafka/my-cluster -n "+s.Namespace+" --rebind-claims")
 	s.says(s.run(3, "restore", "kafka/my-cluster", "--yes"), "shadowed-by-new-volume")
 
 	rebind := []string{"restore", "kafka/my-cluster", "--rebind-claims"}
