@@ -75,7 +75,8 @@ func allParts(tier string) []part {
 		for _, versions := range []string{"v1,v1beta2", "v1beta2"} {
 			parts = append(parts, part{
 				// without the comma, at which -only takes names apart
-				name: "operator-" + strings.ReplaceAll(versions, ",", "-"), dir: "test/operator", args: []string{"-tags", "cluster", "."},
+				name: "operator-" + strings.ReplaceAll(versions, ",", "-"), dir: "test/operator",
+				args: []string{"-tags", "cluster", "."},
 				env: []string{"TEST_API_VERSIONS=" + versions}, cluster: true, borrows: true, beside: true,
 				verbose: true, timeout: 20 * time.Minute,
 			})
