@@ -77,7 +77,7 @@ func allParts(tier string) []part {
 				// without the comma, at which -only takes names apart
 				name: "operator-" + strings.ReplaceAll(versions, ",", "-"), dir: "test/operator",
 				args: []string{"-tags", "cluster", "."},
-				env: []string{"TEST_API_VERSIONS=" + versions}, cluster: true, borrows: true, beside: true,
+				env:  []string{"TEST_API_VERSIONS=" + versions}, cluster: true, borrows: true, beside: true,
 				verbose: true, timeout: 20 * time.Minute,
 			})
 		}
