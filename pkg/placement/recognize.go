@@ -88,14 +88,14 @@ func (r *recognizer) node(id int32, own []*volume.Volume, taken map[string]bool)
 		if taken[claim.String()] {
 			continue
 		}
-		if held := only(own, holdsMetadata); held != nil && at == shared {
+		if held := only(own, (*volume.Volume).HoldsMetadata); held != nil && at == shared {
 			r.give(held, name, id, at.ID)
 			continue
 		}
 		free = append(free, at.ID)
 	}
 	rest := slices.DeleteFunc(slices.Clone(own), func(v *volume.Volume) bool { return v.Slot != nil })
-	if len(rest) == 1 && len(free) == 1 && !holdsMetadata(rest[0]) {
+	if len(rest) == 1 && len(free) == 1 && !rest[0].HoldsMetadata() {
 		r.give(rest[0], name, id, free[0])
 		return
 	}
@@ -123,13 +123,4 @@ func only(volumes []*volume.Volume, such func(*volume.Volume) bool) *volume.Volu
 		}
 	}
 	return found
-}
-
-func holdsMetadata(v *volume.Volume) bool {
-	for i := range v.Contents.Dirs {
-		if v.Contents.Dirs[i].Metadata != nil {
-			return true
-		}
-	}
-	return false
 }

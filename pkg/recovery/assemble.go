@@ -117,23 +117,11 @@ func controllerClaims(volumes []volume.Volume, excluded map[string]bool) []strin
 	var claims []string
 	for i := range volumes {
 		v := &volumes[i]
-		if v.Claim == nil || v.Contents == nil || excluded[v.Name] {
-			continue
-		}
-		if holdsMetadata(v) {
+		if v.Claim != nil && !excluded[v.Name] && v.HoldsMetadata() {
 			claims = append(claims, v.Claim.Name)
 		}
 	}
 	return claims
-}
-
-func holdsMetadata(v *volume.Volume) bool {
-	for i := range v.Contents.Dirs {
-		if v.Contents.Dirs[i].Metadata != nil {
-			return true
-		}
-	}
-	return false
 }
 
 // accessName is the name of the Role that is proposed for missing permissions.

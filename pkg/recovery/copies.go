@@ -270,7 +270,7 @@ func (c *copier) take(read *copier, volumes []volume.Volume) error {
 	}
 	for i := range volumes {
 		v := &volumes[i]
-		if !holdsMetadata(v) {
+		if !v.HoldsMetadata() {
 			continue
 		}
 		if err := os.Rename(filepath.Join(read.root, v.PV.Name), filepath.Join(c.root, v.Claim.Name)); err != nil {

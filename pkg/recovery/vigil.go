@@ -60,7 +60,7 @@ func (r *run) beginVigil(ctx context.Context, req *LookRequest) {
 	c := newCopier(filepath.Join(r.result.Folder, readCopiesDir))
 	r.vigil.copied = c
 	req.Visit = func(ctx context.Context, v *volume.Volume, fsys fs.FS) error {
-		if v.PV == nil || v.Contents == nil || !holdsMetadata(v) {
+		if v.PV == nil || !v.HoldsMetadata() {
 			return nil
 		}
 		return c.copyVolume(ctx, v.PV.Name, fsys)
@@ -106,7 +106,7 @@ func (r *run) stillAsRead(ctx context.Context) (note, why string, err error) {
 		switch v := &seen.Volumes[i]; {
 		case req.Known[v.PV.UID] == nil:
 			return "", fmt.Sprintf("%s was not among them", v.Name), nil
-		case holdsMetadata(v) && !r.vigil.copied.has(v.PV.Name):
+		case v.HoldsMetadata() && !r.vigil.copied.has(v.PV.Name):
 			return "", fmt.Sprintf("the metadata of %s was not copied", v.Name), nil
 		}
 	}

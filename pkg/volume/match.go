@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/kafkarecover/kafkarecover/pkg/kraft/logdir"
 	"github.com/kafkarecover/kafkarecover/pkg/strimzi"
 )
 
@@ -115,6 +116,11 @@ func (v *Volume) Unnamed() bool { return v.Claim == nil && v.PV != nil && v.PV.U
 // Unnamed tells whether a PersistentVolume that no claim holds names no claim that there ever was.
 func (pv *PersistentVolume) Unnamed() bool {
 	return pv.Phase != PhaseBound && (pv.ClaimName == "" || pv.ClaimName == ReservedClaim)
+}
+
+// HoldsMetadata tells whether a metadata log was found on the volume; it was not on one that was not read.
+func (v *Volume) HoldsMetadata() bool {
+	return v.Contents != nil && slices.ContainsFunc(v.Contents.Dirs, func(d logdir.LogDir) bool { return d.Metadata != nil })
 }
 
 // NameOf is the name of the volume that a person means: pv/NAME as it is, anything else with the prefix of where it was
