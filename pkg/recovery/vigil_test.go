@@ -122,8 +122,9 @@ func TestVolumesAreReadAgainWhereSomethingElseHadOne(t *testing.T) {
 			if tc.doubt != "" {
 				want = 2
 			}
-			if w.readings != want {
-				t.Errorf("the volumes were read %d times, want %d", w.readings, want)
+			if w.readings != want || w.known != 1 {
+				t.Errorf("the volumes were read %d times, want %d, and judged as they were read %d times, want 1", w.readings,
+					want, w.known)
 			}
 			if strings.Contains(note, "nothing else had them") != (tc.doubt == "") || !strings.Contains(note, tc.doubt) {
 				t.Errorf("it says %q", note)
