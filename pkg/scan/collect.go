@@ -122,7 +122,10 @@ func CollectNamed(ctx context.Context, client *kube.Client, namespace string, wa
 type NoVolumeError struct{ Name string }
 
 // Error names the volume.
-func (e *NoVolumeError) Error() string { return fmt.Sprintf("pv %q does not exist", e.Name) }
+func (e *NoVolumeError) Error() string {
+	return fmt.Sprintf("pv %q, which was to be included, does not exist: look for its name with `kubectl get pv`, or leave "+
+		"it out", e.Name)
+}
 
 func list(ctx context.Context, client *kube.Client, namespace string) (*lists, error) {
 	l := &lists{}
