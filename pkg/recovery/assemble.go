@@ -30,7 +30,7 @@ func (r *run) makePlan(retained retainOutcome) error {
 	for i := range r.before.Volumes {
 		in.claims = append(in.claims, r.before.Volumes[i].Name)
 	}
-	in.included = r.Include
+	in.included = sortedKeys(r.reserved) // one that names a claim of the cluster is found by that, and not patched
 	in.excluded = r.excludedText()
 	for _, p := range cluster.Pools {
 		in.pools = append(in.pools, poolID{name: p.Name, id: p.Status.ClusterID})

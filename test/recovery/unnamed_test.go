@@ -96,6 +96,11 @@ func TestAClusterComesBackFromVolumesThatNameNoClaim(t *testing.T) {
 	if err != nil || result.Outcome != recovery.OutcomeRestored {
 		t.Fatal(err, told(result), result.Next)
 	}
+	for _, s := range result.Plan.Steps {
+		if s.ID == recovery.StepInclude && (len(s.Does) != len(all) || !strings.Contains(s.Does[0], "pv/"+all[0]+":")) {
+			t.Errorf("the plan is to say of each volume that it is tied: %q", s.Does)
+		}
+	}
 	claims, err := g.typed.CoreV1().PersistentVolumeClaims(g.ns).List(t.Context(), metav1.ListOptions{})
 	if err != nil {
 		t.Fatal(err)
