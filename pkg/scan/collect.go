@@ -123,8 +123,8 @@ type NoVolumeError struct{ Name string }
 
 // Error names the volume.
 func (e *NoVolumeError) Error() string {
-	return fmt.Sprintf("pv %q, which was to be included, does not exist: look for its name with `kubectl get pv`, or leave "+
-		"it out", e.Name)
+	return fmt.Sprintf("pv %q, which was to be included, does not exist: look for its name with `kubectl get pv`, or "+
+		"leave it out", e.Name)
 }
 
 func list(ctx context.Context, client *kube.Client, namespace string) (*lists, error) {

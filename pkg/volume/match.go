@@ -120,7 +120,8 @@ func (pv *PersistentVolume) Unnamed() bool {
 
 // HoldsMetadata tells whether a metadata log was found on the volume; it was not on one that was not read.
 func (v *Volume) HoldsMetadata() bool {
-	return v.Contents != nil && slices.ContainsFunc(v.Contents.Dirs, func(d logdir.LogDir) bool { return d.Metadata != nil })
+	has := func(d logdir.LogDir) bool { return d.Metadata != nil }
+	return v.Contents != nil && slices.ContainsFunc(v.Contents.Dirs, has)
 }
 
 // NameOf is the name of the volume that a person means: pv/NAME as it is, anything else with the prefix of where it was
