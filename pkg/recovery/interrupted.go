@@ -99,6 +99,41 @@ func (r *run) settleClaims(ctx context.Context) error {
 	return nil
 }
 
+// awaitLetGo waits until the claims that a run let go before it died are gone, and their volumes free: one that is still
+// going would be judged as a claim that somebody deletes, and would be there no more at the next look.
+func (r *run) awaitLetGo(ctx context.Context) error {
+	for name, was := range r.recorded.lettings() {
+		u, err := r.Kube.Get(ctx, kube.Claims(), r.Namespace, name)
+		if kube.IsNotFound(err) || err == nil && (u.GetDeletionTimestamp() == nil || !r.recorded.deletes(u)) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		claim := claimOf(u)
+		if err := binding.WaitGone(ctx, r.Kube, claim); err != nil {
+			return fmt.Errorf("wait for a claim that this operation let go: %w", err)
+		}
+		name := object.String(was, "spec", "volumeName")
+		if name == "" {
+			continue
+		}
+		pv, err := r.Kube.Get(ctx, kube.Volumes(), "", name)
+		if kube.IsNotFound(err) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if parsed := volume.ParsePersistentVolume(pv.Object); claim.Holds(&parsed) {
+			if err := r.waitReleased(ctx, pv.GetName()); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // removeUnbound deletes a claim that the operation made and that came to hold no volume. The volume it asks for is read
 // back as Retain first all the same (safety contract, line 2).
 func (r *run) removeUnbound(ctx context.Context, claim *unstructured.Unstructured) error {

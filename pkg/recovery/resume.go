@@ -255,6 +255,9 @@ func (r *run) goOn(ctx context.Context) error {
 	if err := r.giveBackLent(ctx, StepRead); err != nil {
 		return err
 	}
+	if err := r.awaitLetGo(ctx); err != nil {
+		return err
+	}
 	if err := r.settleClaims(ctx); err != nil {
 		return err
 	}

@@ -1,12 +1,14 @@
 package recovery_test
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
@@ -286,6 +288,42 @@ func TestARestoreThatLetsTheClaimOfALostNodeGoAndDiedIsGoneOnWith(t *testing.T) 
 			g.wantGoneOnWith(c.again, claim, left, operation)
 		})
 	}
+}
+
+// What protects a claim may let go of it long after it was deleted, and after the run that deleted it has died.
+func TestGoingOnWaitsForTheClaimsThatWereLetGo(t *testing.T) {
+	t.Parallel()
+	for again := range claimedAgain {
+		t.Run(again, func(t *testing.T) {
+			t.Parallel()
+			g, claim := lostAndThere(t, again)
+			starts["paused"](g)
+			release := g.protectClaim(claim)
+			left, operation, died := g.killAsked(recoverytest.OfKind(recovery.StepLetGo, recovery.PhaseDone, claimKind),
+				false, loses4)
+			if died == "" {
+				t.Fatal("it must have died")
+			}
+			time.AfterFunc(3*time.Second, release)
+			g.wantGoneOnWith(again, claim, left, operation)
+		})
+	}
+}
+
+// protectClaim has a claim stay where it is deleted until it is released.
+func (g *ground) protectClaim(claim string) (release func()) {
+	g.t.Helper()
+	const add = `[{"op":"add","path":"/metadata/finalizers/-","value":"example.org/slow"}]`
+	const drop = `[{"op":"replace","path":"/metadata/finalizers","value":[]}]`
+	patch := func(body string) {
+		_, err := g.typed.CoreV1().PersistentVolumeClaims(g.ns).Patch(context.Background(), claim, types.JSONPatchType,
+			[]byte(body), metav1.PatchOptions{})
+		if err != nil {
+			g.t.Error(err)
+		}
+	}
+	patch(add)
+	return func() { patch(drop) }
 }
 
 const claimKind = "PersistentVolumeClaim"

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -96,18 +97,26 @@ func TestClaimsThatHoldEachOthersVolumesArePutRightAfterPodsHaveStarted(t *testi
 func TestPuttingStartedClaimsRightThatDied(t *testing.T) {
 	t.Parallel()
 	for title, at := range map[string]recoverytest.When{
-		"pods being stopped": recoverytest.FirstOf(recovery.StepStopPods, recovery.PhaseIntent),
-		"a claim gone":       recoverytest.OfKind(recovery.StepLetGo, recovery.PhaseDone, claimKind),
-		"a claim made":       recoverytest.FirstOf(recovery.StepClaims, recovery.PhaseDone),
+		"pods being stopped":  recoverytest.FirstOf(recovery.StepStopPods, recovery.PhaseIntent),
+		"a claim gone":        recoverytest.OfKind(recovery.StepLetGo, recovery.PhaseDone, claimKind),
+		"a claim still going": recoverytest.OfKind(recovery.StepLetGo, recovery.PhaseDone, claimKind),
+		"a claim made":        recoverytest.FirstOf(recovery.StepClaims, recovery.PhaseDone),
 	} {
 		t.Run(title, func(t *testing.T) {
 			t.Parallel()
 			g := startedSwapped(t)
 			was := bytesBelow(t, g.disks)
 			stop := g.noneLost()
+			var releases []func()
+			if title == "a claim still going" {
+				releases = []func(){g.protectClaim(swappedZero), g.protectClaim(swappedOne)}
+			}
 			left, operation, died := g.killAsked(at, false, putRight)
 			if died == "" {
 				t.Fatal("it must have died")
+			}
+			for _, release := range releases {
+				time.AfterFunc(3*time.Second, release)
 			}
 			result, err := g.resume(left, operation, nil)
 			if err != nil || result.Outcome != recovery.OutcomeRestored {
