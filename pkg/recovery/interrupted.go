@@ -99,8 +99,8 @@ func (r *run) settleClaims(ctx context.Context) error {
 	return nil
 }
 
-// awaitLetGo waits until the claims that a run let go before it died are gone, and their volumes free: one that is still
-// going would be judged as a claim that somebody deletes, and would be there no more at the next look.
+// awaitLetGo waits until the claims that a run let go before it died are gone, and their volumes free: one that is
+// still going would be judged as a claim that somebody deletes, and would be there no more at the next look.
 func (r *run) awaitLetGo(ctx context.Context) error {
 	for name, was := range r.recorded.lettings() {
 		u, err := r.Kube.Get(ctx, kube.Claims(), r.Namespace, name)

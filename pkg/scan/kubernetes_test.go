@@ -14,6 +14,7 @@ import (
 	"github.com/kafkarecover/kafkarecover/pkg/finding"
 	"github.com/kafkarecover/kafkarecover/pkg/kraft/logdir"
 	"github.com/kafkarecover/kafkarecover/pkg/object"
+	"github.com/kafkarecover/kafkarecover/pkg/output"
 	"github.com/kafkarecover/kafkarecover/pkg/probe"
 	"github.com/kafkarecover/kafkarecover/pkg/scan"
 	"github.com/kafkarecover/kafkarecover/pkg/volume"
@@ -159,6 +160,27 @@ func TestClustersThatAreGone(t *testing.T) {
 		}
 		if len(s.Loose) != 9 || s.Loose[0].State != "Released" || s.Loose[0].Claim == "" {
 			t.Errorf("what Kubernetes let go: %+v", s.Loose)
+		}
+	})
+	t.Run("volumes are left that name no claim", func(t *testing.T) {
+		t.Parallel()
+		w := recording(t).without("kafkas", "kafkanodepools", "strimzipodsets", "configmaps", "pods")
+		w.without("persistentvolumeclaims", "persistentvolumes")
+		var all []string
+		for _, pv := range load(t, "pvs-released.yaml") {
+			delete(pv["spec"].(map[string]any), "claimRef")
+			pv["status"] = map[string]any{"phase": "Available"}
+			all = append(all, pv["metadata"].(map[string]any)["name"].(string))
+			w.lists["persistentvolumes"] = append(w.lists["persistentvolumes"], pv)
+		}
+		slices.Sort(all)
+		s := look(t, w, scan.Targets{Namespace: "kafka"}, scan.Options{Via: scan.Objects})
+		if diff := cmp.Diff(all, s.Unnamed); diff != "" || len(all) != 12 {
+			t.Errorf("volumes without a claimRef (-want +got):\n%s", diff)
+		}
+		shown := printed(t, s, output.FormatTable, 200)
+		if !strings.Contains(shown, "12 volumes name no claim") || !strings.Contains(shown, "--include pv/") {
+			t.Errorf("a person is not told of them:\n%s", shown)
 		}
 	})
 }

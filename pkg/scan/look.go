@@ -136,6 +136,9 @@ func (s *Scan) namespace(ctx context.Context, client *kube.Client, ns string, t 
 	}
 	s.OtherClaims += live.OtherClaims
 	s.Loose = append(s.Loose, live.loose()...)
+	if s.Unnamed = nil; opts.Released || len(live.Volumes) == 0 && !t.All {
+		s.Unnamed = live.unnamed() // they are of no namespace, and the same in each
+	}
 	clusters, only, err := live.choose(t)
 	if err != nil {
 		return err
@@ -322,6 +325,16 @@ func (l *Live) loose() []Loose {
 			})
 		}
 	}
+	return out
+}
+
+// unnamed are the names of all volumes that name no claim, sorted.
+func (l *Live) unnamed() []string {
+	var out []string
+	for i := range l.Unnamed {
+		out = append(out, l.Unnamed[i].Name)
+	}
+	slices.Sort(out)
 	return out
 }
 

@@ -32,6 +32,9 @@ type Scan struct {
 	Clusters  []Cluster `json:"clusters"`
 	// Loose are the volumes and claims of the namespaces that Kubernetes may take away, or has let go already.
 	Loose []Loose `json:"loose,omitempty"`
+	// Unnamed are the volumes that no claim holds and that name none, of whatever they may be: as after somebody took a
+	// claimRef away. They are looked for where released volumes are read, and where no claim of a cluster is there.
+	Unnamed []string `json:"unnamedVolumes,omitempty"`
 	// OtherClaims counts the claims that were left out because they are no Kafka data; Left are names in a folder that
 	// are no volume.
 	OtherClaims int      `json:"otherClaims,omitempty"`

@@ -22,7 +22,7 @@ func (s *Scan) Table(wide bool) output.Document {
 	for i := range s.Clusters {
 		doc = append(doc, s.Clusters[i].table(wide)...)
 	}
-	doc = append(doc, s.looseSection())
+	doc = append(doc, s.looseSection(), s.unnamedSection())
 	if s.Changes != nil {
 		doc = append(doc, s.Changes.section())
 	}
@@ -344,6 +344,27 @@ func (s *Scan) looseSection() output.Section {
 			output.Text("→ `kafkarecover protect -n "+ns+"` keeps them, before anything else"))
 	}
 	return section
+}
+
+// shownUnnamed bounds the volumes that are named to a person: a machine's unused local disks may be many.
+const shownUnnamed = 20
+
+func (s *Scan) unnamedSection() output.Section {
+	if len(s.Unnamed) == 0 {
+		return output.Section{}
+	}
+	names := s.Unnamed[:min(len(s.Unnamed), shownUnnamed)]
+	text := wording.Count(len(s.Unnamed), "volume names", "volumes name") +
+		" no claim, as after a claimRef was taken away, and may be of any cluster or unused: pv/" +
+		strings.Join(names, " pv/")
+	if n := len(s.Unnamed) - len(names); n > 0 {
+		text += fmt.Sprintf(" (and %d more: -o json)", n)
+	}
+	return output.Section{Lines: []output.Line{
+		output.Text(text),
+		output.Text("→ `kafkarecover restore -f FILE --include pv/NAME` reads those that are named, and what is on them " +
+			"says where they belong"),
+	}}
 }
 
 // leftOut counts what is no Kafka volume.
