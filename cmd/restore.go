@@ -113,8 +113,8 @@ kafkarecover restore --statefulset my-kafka -n kafka -f my-kafka.yaml`,
 func (o *restoreOptions) addFlags(cmd *cobra.Command) {
 	o.addRequestFlags(cmd)
 	cmd.Flags().StringVar(&o.namespaceFile, "namespace-manifest", "",
-		"Make the namespace as it was saved where it is gone, with its quotas and limits, beside -f: `FILE`; it is made "+
-			"before the plan is shown, and stays")
+		"Make the namespace as it was saved where it is gone, or once it is, with its quotas and limits, beside -f: "+
+			"`FILE`; it is made before the plan is shown, and stays")
 	cmd.Flags().BoolVarP(&o.yes, "yes", "y", false, "Do not ask for confirmation")
 	cmd.Flags().Var(o.dryRun, "dry-run", "Print the plan and change nothing that stays: volumes without a claim "+
 		"are lent, and those of --volumes declared, to be read, and taken back; server also has the API server check every "+
@@ -149,7 +149,7 @@ func (o *restoreOptions) addRequestFlags(cmd *cobra.Command) {
 	o.volumes.addFlags(cmd, "Volumes to declare anew where the whole Kubernetes cluster is lost, beside -f")
 	fs.BoolVar(&o.wait, "wait", true, "Wait for the cluster and verify it; false ends un-paused and not verified, exit 5")
 	fs.DurationVar(&o.timeout, "timeout", defaultRestoreTimeout,
-		"How long the cluster may take to start, and its snapshots to be ready")
+		"How long the cluster may take to start, its snapshots to be ready, and a namespace that is being deleted to go")
 	fs.DurationVar(&o.pauseTimeout, "pause-timeout", 0,
 		"How long the operator may take to confirm the pause (default: its operation timeout plus its interval, "+
 			"at least 10m)")
@@ -391,6 +391,7 @@ func restoreError(result *recovery.Result, err error) error {
 		held     *recovery.HeldError
 		aside    *recovery.AsideError
 		flag     *recovery.FlagError
+		going    *recovery.GoingError
 	)
 	switch {
 	case errors.Is(err, context.Canceled):
@@ -401,7 +402,7 @@ func restoreError(result *recovery.Result, err error) error {
 		return exitcode.With(exitcode.Incomplete, err)
 	case errors.As(err, &notFound), errors.As(err, &none):
 		return exitcode.With(exitcode.NotFound, err)
-	case errors.As(err, &held), errors.As(err, &aside), errors.Is(err, declared.ErrNotConvertible):
+	case errors.As(err, &held), errors.As(err, &aside), errors.As(err, &going), errors.Is(err, declared.ErrNotConvertible):
 		return exitcode.With(exitcode.Refused, err)
 	case result != nil && result.Plan != nil && result.Code() != exitcode.OK:
 		return exitcode.With(result.Code(), err) // how far it came matters more than what stopped it

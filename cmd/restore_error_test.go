@@ -8,6 +8,7 @@ import (
 	"github.com/kafkarecover/kafkarecover/pkg/declared"
 	"github.com/kafkarecover/kafkarecover/pkg/exitcode"
 	"github.com/kafkarecover/kafkarecover/pkg/recovery"
+	"github.com/kafkarecover/kafkarecover/pkg/termination"
 )
 
 // TestWhatStopsARestoreHasItsExitCode covers what ends one before anything was looked at or planned.
@@ -20,7 +21,10 @@ func TestWhatStopsARestoreHasItsExitCode(t *testing.T) {
 		"a manifest that only a person can convert": {
 			fmt.Errorf("convert kafka/a: %w: v1 has no spec.kafka.resources", declared.ErrNotConvertible), exitcode.Refused,
 		},
-		"no volume of it":                {&recovery.NoVolumesError{Namespace: "n", Name: "a"}, exitcode.NotFound},
+		"no volume of it": {&recovery.NoVolumesError{Namespace: "n", Name: "a"}, exitcode.NotFound},
+		"a namespace that is going": {&recovery.GoingError{
+			Namespace: &termination.Namespace{Name: "n"},
+		}, exitcode.Refused},
 		"no such resource":               {&recovery.NotFoundError{Namespace: "n", Name: "a"}, exitcode.NotFound},
 		"permissions that are missing":   {&recovery.AccessError{}, exitcode.Incomplete},
 		"a flag that does not fit there": {&recovery.FlagError{Flag: "--hold-operator", Why: "it is there"}, exitcode.Usage},

@@ -57,7 +57,7 @@ func (o *restoreOptions) looker(
 		return &recovery.Observation{
 			Cluster: seen.Kafka, Volumes: seen.Volumes, Others: seen.Others, Findings: seen.Findings,
 			VolumesForbidden: seen.VolumesForbidden, Planned: seen.Planned, Placements: seen.Placements,
-			LetGo: seen.LetGo, Displaced: seen.Displaced, Unnamed: seen.Unnamed,
+			LetGo: seen.LetGo, Displaced: seen.Displaced, Unnamed: seen.Unnamed, Going: seen.Going,
 		}, nil
 	}
 }

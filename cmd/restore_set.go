@@ -105,6 +105,6 @@ func lookAtSet(
 	}
 	return &recovery.Observation{
 		Set: seen.Set, Planned: seen.Set.Declared, Volumes: seen.Volumes, Others: seen.Others, Findings: seen.Findings,
-		VolumesForbidden: seen.VolumesForbidden, Placements: seen.Placements,
+		VolumesForbidden: seen.VolumesForbidden, Placements: seen.Placements, Going: seen.Going,
 	}, nil
 }

@@ -154,7 +154,10 @@ func RedeclareAccess() []kube.Access {
 
 // NamespaceAccess lists what making a namespace as it was saved needs.
 func NamespaceAccess(namespace string) []kube.Access {
-	all := []kube.Access{{Verb: "create", Resource: "namespaces", For: "make the namespace as it was saved"}}
+	all := []kube.Access{
+		{Verb: "get", Resource: "namespaces", For: "see when the namespace is gone"},
+		{Verb: "create", Resource: "namespaces", For: "make the namespace as it was saved"},
+	}
 	for _, resource := range []string{"limitranges", "resourcequotas"} {
 		all = append(all, kube.Access{
 			Verb: "create", Resource: resource, Namespace: namespace, For: "make the namespace's limits as they were saved",

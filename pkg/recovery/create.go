@@ -32,7 +32,9 @@ func (r *run) mayCreate(ctx context.Context) error {
 		if err := r.mayMakeNamespace(); err != nil {
 			return err
 		}
-	case err == nil && u.GetDeletionTimestamp() != nil:
+	case err == nil && r.going != nil:
+		r.namespaceMissing = true
+	case err == nil && u.GetDeletionTimestamp() != nil: // since it was looked at
 		return fmt.Errorf("namespace %q is being deleted: wait until it is gone, then run this again", r.Namespace)
 	case err != nil && !kube.IsForbidden(err): // who may not look finds out when the lock is taken
 		return fmt.Errorf("look at namespace %q: %w", r.Namespace, err)
@@ -50,6 +52,9 @@ func (r *run) mayCreate(ctx context.Context) error {
 	}
 	for _, change := range r.converted {
 		r.Report.Warn(change)
+	}
+	if r.namespaceMissing {
+		return nil
 	}
 	return r.findStanding(ctx)
 }

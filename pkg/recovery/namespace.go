@@ -45,7 +45,10 @@ func (r *run) makeNamespace(ctx context.Context) error {
 	step := r.planNamespace()
 	step.State = StepRunning
 	r.Report.Step(*step)
-	err := r.createNamespace(ctx)
+	err := r.outlastNamespace(ctx)
+	if err == nil {
+		err = r.createNamespace(ctx)
+	}
 	step.State, step.Note = StepDone, "as it was saved"
 	if err != nil {
 		step.State, step.Note = StepFailed, err.Error()
@@ -99,6 +102,10 @@ func (r *run) planNamespace() *Step {
 		Check: "the API server has it, and Kubernetes has made its default ServiceAccount",
 		Undo:  "none: it stays, with what else is in it by then",
 		State: StepDone,
+	}
+	if r.going != nil {
+		s.Title = "wait until namespace " + r.Namespace + " is gone, and make it again as it was saved"
+		s.Does = slices.Insert(s.Does, 0, "wait until namespace/"+r.Namespace+", which is being deleted, is gone")
 	}
 	for _, limit := range n.Limits {
 		s.Does = append(s.Does, "create "+declared.Ref(limit))

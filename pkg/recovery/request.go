@@ -18,6 +18,7 @@ import (
 	"github.com/kafkarecover/kafkarecover/pkg/redeclared"
 	"github.com/kafkarecover/kafkarecover/pkg/statefulset"
 	"github.com/kafkarecover/kafkarecover/pkg/strimzi"
+	"github.com/kafkarecover/kafkarecover/pkg/termination"
 	"github.com/kafkarecover/kafkarecover/pkg/volume"
 )
 
@@ -151,6 +152,8 @@ type Observation struct {
 	Displaced []finding.Displaced
 	// Unnamed are volumes, by name, that name no claim and were not included; some may be the cluster's.
 	Unnamed []string
+	// Going is the namespace where it is being deleted, with what keeps it.
+	Going *termination.Namespace
 	// VolumesForbidden tells that PersistentVolumes may not be read.
 	VolumesForbidden bool
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/kafkarecover/kafkarecover/pkg/output"
 	"github.com/kafkarecover/kafkarecover/pkg/statefulset"
 	"github.com/kafkarecover/kafkarecover/pkg/strimzi"
+	"github.com/kafkarecover/kafkarecover/pkg/termination"
 	"github.com/kafkarecover/kafkarecover/pkg/volume"
 	"github.com/kafkarecover/kafkarecover/pkg/wording"
 )
@@ -81,8 +82,9 @@ type run struct {
 	// redeclaring is what became of volumes that are declared anew; confirmed tells that a person said yes to the plan.
 	redeclaring redeclaring
 	confirmed   bool
-	// namespaceMissing tells that the namespace was not there, and is made.
+	// namespaceMissing tells that the namespace was not there, and is made; going, that it must be gone before.
 	namespaceMissing bool
+	going            *termination.Namespace
 	// standing are declared resources that are there although the Kafka resource is not, as KIND/NAME; secretsMade the
 	// names of Secrets that were created.
 	standing    map[string]bool
@@ -146,15 +148,16 @@ func (r *run) execute(ctx context.Context) error {
 
 // look checks permissions, finds the resource, and ends the run where nothing is wrong.
 func (r *run) look(ctx context.Context) (done bool, err error) {
-	req := LookRequest{Namespace: r.Namespace, Name: r.Name, Depth: Objects, Excluded: r.excluded}
 	if r.Declared != nil {
 		if err := r.convertManifests(ctx); err != nil {
 			return false, err
 		}
-		req.Planned, req.Include = r.Declared.Planned(), r.Include
 	}
-	seen, err := r.Look(ctx, req)
+	seen, err := r.Look(ctx, r.objectsRequest())
 	if err != nil {
+		return false, err
+	}
+	if err := r.mayOutlast(seen); err != nil {
 		return false, err
 	}
 	if seen.Cluster == nil {
@@ -193,6 +196,15 @@ func (r *run) look(ctx context.Context) (done bool, err error) {
 		return false, nil
 	}
 	return r.alreadyRight(ctx, *id)
+}
+
+// objectsRequest asks for a look that reads no volume.
+func (r *run) objectsRequest() LookRequest {
+	req := LookRequest{Namespace: r.Namespace, Name: r.Name, Depth: Objects, Excluded: r.excluded}
+	if r.Declared != nil {
+		req.Planned, req.Include = r.Declared.Planned(), r.Include
+	}
+	return req
 }
 
 // bind sets what every later step addresses: this very resource in this API version.

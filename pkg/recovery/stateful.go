@@ -69,18 +69,18 @@ func (r *run) setRequest(depth Depth) LookRequest {
 
 // lookSet finds the StatefulSet, and checks permissions before anything is touched.
 func (r *run) lookSet(ctx context.Context) error {
-	u, err := r.Kube.Get(ctx, kube.Namespaces(), "", r.Namespace)
+	_, err := r.Kube.Get(ctx, kube.Namespaces(), "", r.Namespace)
 	switch {
 	case kube.IsNotFound(err):
 		return fmt.Errorf("namespace %q is not there: make it as it was, then run this again", r.Namespace)
-	case err == nil && u.GetDeletionTimestamp() != nil:
-		return fmt.Errorf("namespace %q is being deleted: wait until it is gone, make it again, then run this again",
-			r.Namespace)
 	case err != nil && !kube.IsForbidden(err):
 		return fmt.Errorf("look at namespace %q: %w", r.Namespace, err)
 	}
 	seen, err := r.Look(ctx, r.setRequest(Objects))
 	if err != nil {
+		return err
+	}
+	if err := r.mayOutlast(seen); err != nil {
 		return err
 	}
 	r.before = seen

@@ -13,6 +13,7 @@ import (
 
 	"github.com/kafkarecover/kafkarecover/pkg/kube"
 	"github.com/kafkarecover/kafkarecover/pkg/strimzi"
+	"github.com/kafkarecover/kafkarecover/pkg/termination"
 	"github.com/kafkarecover/kafkarecover/pkg/volume"
 )
 
@@ -39,6 +40,8 @@ type Live struct {
 	OtherClaims int
 	// Unlisted are the kinds that may not be listed, with the reason.
 	Unlisted []string
+	// Going is the namespace where it is being deleted, with what keeps it; nil otherwise, or where it may not be read.
+	Going *termination.Namespace
 
 	// known is what claims' names were read with.
 	known strimzi.Known
@@ -80,6 +83,17 @@ type lists struct {
 	volumesForbidden, usersKnown, topicsKnown bool
 	operatorsKnown                            bool
 	unlisted                                  []string
+	namespace                                 *unstructured.Unstructured
+}
+
+// going tells what keeps the namespace where it is being deleted.
+func (l *lists) going() *termination.Namespace {
+	return termination.Of(termination.Objects{
+		Namespace: l.namespace, Inside: map[string][]unstructured.Unstructured{
+			"kafkas": l.kafkas, "kafkanodepools": l.pools, "strimzipodsets": l.podSets, "kafkatopics": l.topics,
+			"kafkausers": l.users, "pods": l.pods, "persistentvolumeclaims": l.claims,
+		},
+	})
 }
 
 // Collect lists the objects of one namespace. Kinds that may not be listed are told in Unlisted; only claims, pods, and
@@ -96,6 +110,7 @@ func CollectNamed(ctx context.Context, client *kube.Client, namespace string, wa
 	}
 	live := &Live{
 		Namespace: namespace, VolumesForbidden: l.volumesForbidden, Unlisted: l.unlisted, OperatorsKnown: l.operatorsKnown,
+		Going: l.going(),
 	}
 	l.parseOperators(wanted.Held)
 	live.Operators = l.operators
@@ -172,6 +187,10 @@ func list(ctx context.Context, client *kube.Client, namespace string) (*lists, e
 		l.deployments, l.operatorsKnown, err = operators(ctx, client, namespace)
 		return err
 	})
+	group.Go(func() (err error) {
+		l.namespace, err = namespaceOf(ctx, client, namespace)
+		return err
+	})
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
@@ -183,6 +202,15 @@ func list(ctx context.Context, client *kube.Client, namespace string) (*lists, e
 		}
 	}
 	return l, nil
+}
+
+// namespaceOf is a namespace; nil where there is none, or it may not be read.
+func namespaceOf(ctx context.Context, client *kube.Client, name string) (*unstructured.Unstructured, error) {
+	u, err := client.Get(ctx, kube.Namespaces(), "", name)
+	if kube.IsForbidden(err) || kube.IsNotFound(err) {
+		return nil, nil //nolint:nilnil // nothing is known of it, and nothing is asked
+	}
+	return u, err
 }
 
 // servedVersion is the version of a Strimzi API group to read; empty when the group is not served.

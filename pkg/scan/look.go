@@ -136,6 +136,9 @@ func (s *Scan) namespace(ctx context.Context, client *kube.Client, ns string, t 
 	}
 	s.OtherClaims += live.OtherClaims
 	s.Loose = append(s.Loose, live.loose()...)
+	if live.Going != nil {
+		s.Going = append(s.Going, *live.Going)
+	}
 	if s.Unnamed = nil; opts.Released || len(live.Volumes) == 0 && !t.All {
 		s.Unnamed = live.unnamed() // they are of no namespace, and the same in each
 	}
@@ -246,7 +249,7 @@ func (l *Live) names() []string {
 func (l *Live) cluster(name string) *Cluster {
 	return &Cluster{
 		Namespace: l.Namespace, Name: name, VolumesForbidden: l.VolumesForbidden, Unlisted: l.Unlisted,
-		Volumes: []volume.Volume{},
+		Volumes: []volume.Volume{}, Going: l.Going,
 	}
 }
 

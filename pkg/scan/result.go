@@ -11,6 +11,7 @@ import (
 	"github.com/kafkarecover/kafkarecover/pkg/probe"
 	"github.com/kafkarecover/kafkarecover/pkg/statefulset"
 	"github.com/kafkarecover/kafkarecover/pkg/strimzi"
+	"github.com/kafkarecover/kafkarecover/pkg/termination"
 	"github.com/kafkarecover/kafkarecover/pkg/volume"
 )
 
@@ -35,6 +36,8 @@ type Scan struct {
 	// Unnamed are the volumes that no claim holds and that name none, of whatever they may be: as after somebody took a
 	// claimRef away. They are looked for where released volumes are read, and where no claim of a cluster is there.
 	Unnamed []string `json:"unnamedVolumes,omitempty"`
+	// Going are the namespaces that are being deleted, with what keeps them.
+	Going []termination.Namespace `json:"terminatingNamespaces,omitempty"`
 	// OtherClaims counts the claims that were left out because they are no Kafka data; Left are names in a folder that
 	// are no volume.
 	OtherClaims int      `json:"otherClaims,omitempty"`
@@ -77,6 +80,8 @@ type Cluster struct {
 	Ignored  int               `json:"ignored,omitempty"`
 	// Deep is nil unless it was asked for.
 	Deep *Deep `json:"deep,omitempty"`
+	// Going is the namespace where it is being deleted.
+	Going *termination.Namespace `json:"-"`
 	// VolumesForbidden tells that PersistentVolumes may not be listed, so that reclaim policies were not checked.
 	VolumesForbidden bool `json:"volumesForbidden,omitempty"`
 	// Unlisted are kinds of objects that may not be listed.

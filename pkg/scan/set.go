@@ -18,6 +18,7 @@ import (
 	"github.com/kafkarecover/kafkarecover/pkg/placement"
 	"github.com/kafkarecover/kafkarecover/pkg/probe"
 	"github.com/kafkarecover/kafkarecover/pkg/statefulset"
+	"github.com/kafkarecover/kafkarecover/pkg/termination"
 	"github.com/kafkarecover/kafkarecover/pkg/volume"
 	"github.com/kafkarecover/kafkarecover/pkg/wording"
 )
@@ -71,6 +72,11 @@ func CollectSet(ctx context.Context, client *kube.Client, namespace, name string
 	var set *statefulset.Set
 	c := &Cluster{Namespace: namespace, Name: name, Volumes: []volume.Volume{}}
 	group, bounded := errgroup.WithContext(ctx)
+	var ns *unstructured.Unstructured
+	group.Go(func() (err error) {
+		ns, err = namespaceOf(bounded, client, namespace)
+		return err
+	})
 	group.Go(func() (err error) {
 		set, err = findSet(bounded, client, namespace, name, opts)
 		return err
@@ -105,6 +111,9 @@ func CollectSet(ctx context.Context, client *kube.Client, namespace, name string
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
+	c.Going = termination.Of(termination.Objects{Namespace: ns, Inside: map[string][]unstructured.Unstructured{
+		"pods": pods, "persistentvolumeclaims": claims,
+	}})
 	if set == nil {
 		return nil, &NoSetError{Namespace: namespace, Name: name, Volumes: mayBeOf(volumes, namespace, name)}
 	}

@@ -22,7 +22,7 @@ func (s *Scan) Table(wide bool) output.Document {
 	for i := range s.Clusters {
 		doc = append(doc, s.Clusters[i].table(wide)...)
 	}
-	doc = append(doc, s.looseSection(), s.unnamedSection())
+	doc = append(doc, s.goingSection(), s.looseSection(), s.unnamedSection())
 	if s.Changes != nil {
 		doc = append(doc, s.Changes.section())
 	}
@@ -321,6 +321,18 @@ func (c *Cluster) summary(notes int) []output.Line {
 			"left out by --ignore: "+wording.Count(c.Ignored, "finding", "findings")+"; what refuses a restore still does"))
 	}
 	return lines
+}
+
+// goingSection comes before what goes with a namespace.
+func (s *Scan) goingSection() output.Section {
+	var section output.Section
+	for i := range s.Going {
+		section.Title = "Namespaces that are being deleted"
+		for _, line := range s.Going[i].Lines() {
+			section.Lines = append(section.Lines, output.Text(line))
+		}
+	}
+	return section
 }
 
 func (s *Scan) looseSection() output.Section {

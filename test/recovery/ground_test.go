@@ -374,7 +374,7 @@ func (g *ground) look(ctx context.Context, req recovery.LookRequest) (*recovery.
 	}
 	seen := &recovery.Observation{
 		Cluster: live.Cluster(req.Name), Volumes: live.Volumes, Others: live.Others,
-		VolumesForbidden: live.VolumesForbidden,
+		VolumesForbidden: live.VolumesForbidden, Going: live.Going,
 	}
 	if req.Depth == recovery.Objects {
 		return seen, nil

@@ -45,6 +45,7 @@ func (g *ground) lookPlanned(
 	seen := &recovery.Observation{
 		Cluster: c.Kafka, Volumes: c.Volumes, Others: c.Others, VolumesForbidden: c.VolumesForbidden, Planned: c.Planned,
 		Placements: c.Placements, LetGo: c.LetGo, Displaced: c.Displaced, Unnamed: c.Unnamed,
+		Going: c.Going,
 	}
 	seen.Findings = finding.Judge(finding.Input{
 		Volumes: seen.Volumes, Others: seen.Others, Cluster: seen.Cluster, Excluded: req.Excluded,

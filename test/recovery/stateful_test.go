@@ -149,6 +149,7 @@ func (g *ground) lookSet(ctx context.Context, req recovery.LookRequest) (*recove
 	}
 	return &recovery.Observation{
 		Set: c.Set, Planned: c.Set.Declared, Volumes: c.Volumes, Others: c.Others, Placements: c.Placements,
+		Going: c.Going,
 		Findings: finding.Judge(finding.Input{
 			Volumes: c.Volumes, Others: c.Others, Set: c.Set, Excluded: req.Excluded,
 		}),
