@@ -84,6 +84,10 @@ func (r *recovered) comparisons() []comparison {
 		args = append(args, "--accept", "pending-deletion=pvc/"+claim)
 	}
 	restore := untilUnpaused(args)
+	for _, volume := range r.volumes {
+		args = append(args, "--include", "pv/"+volume)
+	}
+	including := untilUnpaused(args)
 	ours := "kafkarecover restore kafka/my-cluster -f FILE --wait=false --settle 0s, nine volumes read, until un-paused"
 	return []comparison{
 		{
@@ -91,6 +95,12 @@ func (r *recovered) comparisons() []comparison {
 			theirs: "nothing but: nine claims bound by UID, one pod that prints nine meta.properties, and the resource " +
 				"created and seen to be paused",
 			runTheirs: r.fresh(r.floor), goal: goal{wall: 1.5, bytes: 60 << 20},
+		},
+		{
+			name:    "recovery from nine volumes that name no claim, beside its floor",
+			ours:    "kafkarecover restore kafka/my-cluster -f FILE --include pv/NAME …, placed by what is on them",
+			runOurs: r.fresh(r.unnamed(including)), theirs: "the same, with the volumes as they are",
+			runTheirs: r.fresh(r.unnamed(r.floor)), goal: goal{wall: 1.5, bytes: 60 << 20},
 		},
 		{
 			name: "recovery from nine volumes, beside the documented procedure", ours: ours, runOurs: r.fresh(restore),
@@ -143,6 +153,43 @@ func (r *recovered) fresh(a act) act {
 	}
 }
 
+// unnamed takes the claimRefs of the volumes away, which is not measured, and acts.
+func (r *recovered) unnamed(a act) act {
+	return func(ctx context.Context) (sample, error) {
+		volumes := r.world.Client.CoreV1().PersistentVolumes()
+		for _, name := range r.volumes {
+			free := []byte(`{"spec":{"claimRef":null}}`)
+			if _, err := volumes.Patch(ctx, name, types.MergePatchType, free, metav1.PatchOptions{}); err != nil {
+				return sample{}, err
+			}
+		}
+		if err := r.wantPhase(ctx, corev1.VolumeAvailable); err != nil {
+			return sample{}, fmt.Errorf("take the claimRefs away: %w", err)
+		}
+		return a(ctx)
+	}
+}
+
+// wantPhase waits until the operator is there and every volume has a phase.
+func (r *recovered) wantPhase(ctx context.Context, phase corev1.PersistentVolumePhase) error {
+	what := fmt.Sprintf("the volumes are %s, the operator is back", phase)
+	return e2e.Wait(ctx, 2*time.Minute, what, func(ctx context.Context) error {
+		if err := r.operatorReady(ctx); err != nil {
+			return err
+		}
+		for _, name := range r.volumes {
+			pv, err := r.world.Client.CoreV1().PersistentVolumes().Get(ctx, name, metav1.GetOptions{})
+			if err != nil {
+				return err
+			}
+			if pv.Status.Phase != phase {
+				return fmt.Errorf("pv %q is %s", name, pv.Status.Phase)
+			}
+		}
+		return nil
+	})
+}
+
 func (r *recovered) lose(ctx context.Context) error {
 	if err := r.kafka.Delete(ctx); err != nil {
 		return err
@@ -155,21 +202,7 @@ func (r *recovered) lose(ctx context.Context) error {
 	if err := claims.DeleteCollection(ctx, metav1.DeleteOptions{}, metav1.ListOptions{}); err != nil {
 		return err
 	}
-	return e2e.Wait(ctx, 2*time.Minute, "the volumes are Released, the operator is back", func(ctx context.Context) error {
-		if err := r.operatorReady(ctx); err != nil {
-			return err
-		}
-		for _, name := range r.volumes {
-			pv, err := r.world.Client.CoreV1().PersistentVolumes().Get(ctx, name, metav1.GetOptions{})
-			if err != nil {
-				return err
-			}
-			if pv.Status.Phase != corev1.VolumeReleased {
-				return fmt.Errorf("pv %q is %s", name, pv.Status.Phase)
-			}
-		}
-		return nil
-	})
+	return r.wantPhase(ctx, corev1.VolumeReleased)
 }
 
 // operatorReady tells whether there is one pod of the operator, and it is ready.
