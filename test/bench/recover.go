@@ -99,7 +99,7 @@ func (r *recovered) comparisons() []comparison {
 		{
 			name:    "recovery from nine volumes that name no claim, beside its floor",
 			ours:    "kafkarecover restore kafka/my-cluster -f FILE --include pv/NAME …, placed by what is on them",
-			runOurs: r.fresh(r.unnamed(including)), theirs: "the same, with the volumes as they are",
+			runOurs: r.fresh(r.unnamed(including)), theirs: "the same floor, from volumes that name no claim",
 			runTheirs: r.fresh(r.unnamed(r.floor)), goal: goal{wall: 1.5, bytes: 60 << 20},
 		},
 		{
