@@ -105,7 +105,9 @@ func (r *run) planNamespace() *Step {
 	}
 	if r.going != nil {
 		s.Title = "wait until namespace " + r.Namespace + " is gone, and make it again as it was saved"
-		s.Does = slices.Insert(s.Does, 0, "wait until namespace/"+r.Namespace+", which is being deleted, is gone")
+		s.Does = slices.Insert(s.Does, 0,
+			"set Retain on every volume that is not, as the step retain says: their claims go with the namespace",
+			"wait until namespace/"+r.Namespace+", which is being deleted, is gone")
 	}
 	for _, limit := range n.Limits {
 		s.Does = append(s.Does, "create "+declared.Ref(limit))

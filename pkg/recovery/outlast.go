@@ -70,13 +70,15 @@ func (r *run) outlastNamespace(ctx context.Context) error {
 	if r.going == nil {
 		return nil
 	}
-	if _, err := r.retain(ctx); err != nil {
+	retained, err := r.retain(ctx)
+	if err != nil {
 		return err
 	}
+	r.retainedFirst = retained.patched
 	for _, line := range r.going.Lines() {
 		r.Report.Warn(line)
 	}
-	err := r.waitWhile(ctx, StepNamespace, patience{
+	err = r.waitWhile(ctx, StepNamespace, patience{
 		what: fmt.Sprintf("namespace %q to be gone", r.Namespace), flag: "--timeout", bound: r.Timeout, every: goingEvery,
 	}, func(ctx context.Context) (string, error) {
 		u, err := r.Kube.Get(ctx, kube.Namespaces(), "", r.Namespace)

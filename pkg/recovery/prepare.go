@@ -36,6 +36,8 @@ func (r *run) retain(ctx context.Context) (retainOutcome, error) {
 	for _, pv := range r.before.persistentVolumes(r.RebindClaims) {
 		switch {
 		case pv == nil:
+		case pv.ReclaimPolicy == retainPolicy && slices.Contains(r.retainedFirst, pv.Name):
+			out.patched = append(out.patched, pv.Name) // by this run, before the namespace went
 		case pv.ReclaimPolicy == retainPolicy:
 			out.already++
 		default:

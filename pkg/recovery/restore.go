@@ -85,6 +85,8 @@ type run struct {
 	// namespaceMissing tells that the namespace was not there, and is made; going, that it must be gone before.
 	namespaceMissing bool
 	going            *termination.Namespace
+	// retainedFirst are the volumes that were set to Retain before a namespace that was going went.
+	retainedFirst []string
 	// standing are declared resources that are there although the Kafka resource is not, as KIND/NAME; secretsMade the
 	// names of Secrets that were created.
 	standing    map[string]bool

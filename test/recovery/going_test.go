@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -60,6 +61,21 @@ func (g *ground) stuckNamespace() (release func()) {
 	}
 }
 
+// namespaceWaiter does something as soon as a run waits for the namespace.
+type namespaceWaiter struct {
+	*ground
+	do   func()
+	once sync.Once
+}
+
+// Waiting implements recovery.Reporter.
+func (w *namespaceWaiter) Waiting(step recovery.StepID, text string) {
+	w.ground.Waiting(step, text)
+	if step == recovery.StepNamespace {
+		w.once.Do(w.do)
+	}
+}
+
 // A namespace whose Topic Operator went before its topics stays, being deleted, for good. Whoever restores is told what
 // keeps it and how it goes, and may wait; nothing that goes with it takes a volume along.
 func TestARestoreOutlastsANamespaceThatIsBeingDeleted(t *testing.T) {
@@ -98,13 +114,10 @@ func TestARestoreOutlastsANamespaceThatIsBeingDeleted(t *testing.T) {
 		}
 	}
 
-	time.AfterFunc(6*time.Second, func() { // it waits by then
-		g.wantRetained(9)
-		release()
-	})
 	g.operator(nil)
-	result, err := g.restoreReleased(t.Context(), func(r *recovery.Request, _ *recovery.Deps) {
+	result, err := g.restoreReleased(t.Context(), func(r *recovery.Request, d *recovery.Deps) {
 		r.NamespaceManifest = g.savedNamespace()
+		d.Report = &namespaceWaiter{ground: g, do: func() { g.wantRetained(9); release() }}
 	})
 	if err != nil || result.Outcome != recovery.OutcomeRestored {
 		t.Fatal(err, told(result), g.waits)
@@ -112,6 +125,10 @@ func TestARestoreOutlastsANamespaceThatIsBeingDeleted(t *testing.T) {
 	if first := result.Plan.Steps[0]; first.ID != recovery.StepNamespace ||
 		!strings.Contains(first.Title, "is gone, and make it again") {
 		t.Errorf("the plan must say what was waited for: %+v", first)
+	}
+	i := slices.IndexFunc(result.Plan.Steps, func(s recovery.Step) bool { return s.ID == recovery.StepRetain })
+	if i < 0 || result.Plan.Steps[i].State != recovery.StepDone || len(result.Plan.Steps[i].Does) != 9 {
+		t.Errorf("the plan must say of which volumes the policy was set: %+v", result.Plan.Steps)
 	}
 	if waits := strings.Join(g.waits, "\n"); !strings.Contains(waits, "it is being deleted") {
 		t.Errorf("it does not say what it waits for:\n%s", waits)
