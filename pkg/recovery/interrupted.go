@@ -99,39 +99,45 @@ func (r *run) settleClaims(ctx context.Context) error {
 	return nil
 }
 
-// awaitLetGo waits until the claims that a run let go before it died are gone, and their volumes free: one that is
-// still going would be judged as a claim that somebody deletes, and would be there no more at the next look.
+// awaitLetGo waits until the claims that a run let go before it died are gone, and their volumes free. A claim that is
+// still going would be judged as one that somebody deletes; a volume whose claim is gone and that is not Released yet
+// would not be seen as one to be had.
 func (r *run) awaitLetGo(ctx context.Context) error {
-	for name, was := range r.recorded.lettings() {
+	for name, c := range r.recorded.lettings() {
+		claim := binding.Claim{Namespace: r.Namespace, Name: name, UID: types.UID(c.Object.UID)}
 		u, err := r.Kube.Get(ctx, kube.Claims(), r.Namespace, name)
-		if kube.IsNotFound(err) || err == nil && (u.GetDeletionTimestamp() == nil || !r.recorded.deletes(u)) {
+		switch {
+		case err != nil && !kube.IsNotFound(err):
+			return err
+		case err == nil && u.GetUID() == claim.UID && u.GetDeletionTimestamp() == nil: // the run died before it did so
 			continue
 		}
-		if err != nil {
-			return err
-		}
-		claim := claimOf(u)
 		if err := binding.WaitGone(ctx, r.Kube, claim); err != nil {
 			return fmt.Errorf("wait for a claim that this operation let go: %w", err)
 		}
-		name := object.String(was, "spec", "volumeName")
-		if name == "" {
-			continue
-		}
-		pv, err := r.Kube.Get(ctx, kube.Volumes(), "", name)
-		if kube.IsNotFound(err) {
-			continue
-		}
-		if err != nil {
+		if err := r.awaitFreed(ctx, claim, object.String(c.Before, "spec", "volumeName")); err != nil {
 			return err
-		}
-		if parsed := volume.ParsePersistentVolume(pv.Object); claim.Holds(&parsed) {
-			if err := r.waitReleased(ctx, pv.GetName()); err != nil {
-				return err
-			}
 		}
 	}
 	return nil
+}
+
+// awaitFreed waits until a volume that still names a claim which is gone is Released.
+func (r *run) awaitFreed(ctx context.Context, former binding.Claim, pv string) error {
+	if pv == "" {
+		return nil
+	}
+	u, err := r.Kube.Get(ctx, kube.Volumes(), "", pv)
+	if kube.IsNotFound(err) {
+		return nil // the rules say so
+	}
+	if err != nil {
+		return err
+	}
+	if now := volume.ParsePersistentVolume(u.Object); !former.Holds(&now) || now.Phase != volume.PhaseBound {
+		return nil
+	}
+	return r.waitReleased(ctx, pv)
 }
 
 // removeUnbound deletes a claim that the operation made and that came to hold no volume. The volume it asks for is read

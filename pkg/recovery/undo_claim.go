@@ -72,15 +72,15 @@ func (w *writer) removeKept(ctx context.Context, step StepID, claim *unstructure
 }
 
 // lettings are the claims that the operation let go, by name, with what they were.
-func (r *Recorded) lettings() map[string]map[string]any {
-	out := map[string]map[string]any{}
+func (r *Recorded) lettings() map[string]Change {
+	out := map[string]Change{}
 	if r == nil {
 		return out
 	}
 	for i := range r.Entries {
 		for _, c := range r.Entries[i].Changes {
 			if r.Entries[i].Phase == PhaseIntent && c.Verb == VerbDelete && c.Object.Kind == claimKind && c.Before != nil {
-				out[c.Object.Name] = c.Before
+				out[c.Object.Name] = c
 			}
 		}
 	}
@@ -105,9 +105,9 @@ func (r *Recorded) deletes(claim *unstructured.Unstructured) bool {
 // letGo tells whether a claim is one that the operation let go and that was made again since: it asks for the volume
 // that the former one held.
 func (r *Recorded) letGo(claim *unstructured.Unstructured) bool {
-	was := r.lettings()[claim.GetName()]
-	return was != nil && claim.GetKind() == claimKind && !isOwn(claim, r.Operation) &&
-		asksFor(claim, object.String(was, "spec", "volumeName"))
+	was, found := r.lettings()[claim.GetName()]
+	return found && claim.GetKind() == claimKind && !isOwn(claim, r.Operation) &&
+		asksFor(claim, object.String(was.Before, "spec", "volumeName"))
 }
 
 // asksFor tells whether a claim is for a volume; one that was for none in particular may have got any.
