@@ -10,6 +10,7 @@ import (
 	"github.com/kafkarecover/kafkarecover/pkg/manifest"
 	"github.com/kafkarecover/kafkarecover/pkg/output"
 	"github.com/kafkarecover/kafkarecover/pkg/strimzi"
+	"github.com/kafkarecover/kafkarecover/pkg/wording"
 )
 
 // Manifests is what `export manifests` prints.
@@ -87,7 +88,7 @@ func (m *Manifests) kinds() *output.Table {
 		groups[at].names = append(groups[at].names, o.Name)
 	}
 	for _, g := range groups {
-		t.Rows = append(t.Rows, output.Row(g.kind, len(g.names), few(g.names), fileName(g.file)))
+		t.Rows = append(t.Rows, output.Row(g.kind, len(g.names), wording.Few(g.names, fewNames), fileName(g.file)))
 	}
 	return t
 }
@@ -113,7 +114,7 @@ func (m *Manifests) leftOut() []output.Line {
 	}
 	return []output.Line{
 		output.Indented(2, output.Styled(iostreams.Strong, "internal-topics"), fmt.Sprintf("  %d", len(m.InternalTopics))),
-		output.Indented(4, "left out, because Kafka makes them itself: "+few(m.InternalTopics)),
+		output.Indented(4, "left out, because Kafka makes them itself: "+wording.Few(m.InternalTopics, fewNames)),
 	}
 }
 
@@ -137,7 +138,7 @@ func itemLines(items []manifest.Item, wide bool, style iostreams.Style) []output
 	}
 	var lines []output.Line
 	for _, s := range order {
-		names := few(where[s])
+		names := wording.Few(where[s], fewNames)
 		if wide {
 			names = strings.Join(where[s], ", ")
 		}
@@ -148,14 +149,6 @@ func itemLines(items []manifest.Item, wide bool, style iostreams.Style) []output
 
 // fewNames is how many names of a list are shown.
 const fewNames = 3
-
-// few shows the first names of a list and how many there are.
-func few(names []string) string {
-	if len(names) <= fewNames+1 {
-		return strings.Join(names, ", ")
-	}
-	return fmt.Sprintf("%s and %d more", strings.Join(names[:fewNames], ", "), len(names)-fewNames)
-}
 
 // Names implements output.Namer.
 func (m *Manifests) Names() []string {

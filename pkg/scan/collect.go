@@ -90,8 +90,9 @@ type lists struct {
 func (l *lists) going() *termination.Namespace {
 	return termination.Of(termination.Objects{
 		Namespace: l.namespace, Inside: map[string][]unstructured.Unstructured{
-			"kafkas": l.kafkas, "kafkanodepools": l.pools, "strimzipodsets": l.podSets, "kafkatopics": l.topics,
-			"kafkausers": l.users, "pods": l.pods, "persistentvolumeclaims": l.claims,
+			strimzi.KafkaGVR("").Resource: l.kafkas, strimzi.NodePoolGVR("").Resource: l.pools,
+			strimzi.PodSetGVR("").Resource: l.podSets, strimzi.TopicGVR("").Resource: l.topics,
+			strimzi.UserGVR("").Resource: l.users, kube.Pods().Resource: l.pods, kube.Claims().Resource: l.claims,
 		},
 	})
 }

@@ -139,7 +139,7 @@ func (s *Scan) namespace(ctx context.Context, client *kube.Client, ns string, t 
 	if live.Going != nil {
 		s.Going = append(s.Going, *live.Going)
 	}
-	if s.Unnamed = nil; opts.Released || len(live.Volumes) == 0 && !t.All {
+	if opts.Released || len(live.Volumes) == 0 && !t.All {
 		s.Unnamed = live.unnamed() // they are of no namespace, and the same in each
 	}
 	clusters, only, err := live.choose(t)

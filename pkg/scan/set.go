@@ -112,7 +112,7 @@ func CollectSet(ctx context.Context, client *kube.Client, namespace, name string
 		return nil, err
 	}
 	c.Going = termination.Of(termination.Objects{Namespace: ns, Inside: map[string][]unstructured.Unstructured{
-		"pods": pods, "persistentvolumeclaims": claims,
+		kube.Pods().Resource: pods, kube.Claims().Resource: claims,
 	}})
 	if set == nil {
 		return nil, &NoSetError{Namespace: namespace, Name: name, Volumes: mayBeOf(volumes, namespace, name)}

@@ -10,6 +10,8 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/kafkarecover/kafkarecover/pkg/object"
+	"github.com/kafkarecover/kafkarecover/pkg/strimzi"
+	"github.com/kafkarecover/kafkarecover/pkg/wording"
 )
 
 // Namespace is one that is being deleted. Nothing can be created in it, and nothing stops it from going.
@@ -52,7 +54,7 @@ const (
 	// claimFinalizer is taken away when no pod uses the claim (Kubernetes, "Storage Object in Use Protection").
 	claimFinalizer = "kubernetes.io/pvc-protection"
 	// entityOperator is the end of the name that Strimzi gives the Entity Operator in the label of its pods.
-	entityOperator, nameLabel = "-entity-operator", "strimzi.io/name"
+	entityOperator = "-entity-operator"
 )
 
 // Of tells what keeps a namespace; nil where it is not being deleted, or is not known.
@@ -71,7 +73,7 @@ func Of(in Objects) *Namespace {
 	})
 	operator := ""
 	for i := range in.Inside[pods] {
-		if p := &in.Inside[pods][i]; strings.HasSuffix(p.GetLabels()[nameLabel], entityOperator) {
+		if p := &in.Inside[pods][i]; strings.HasSuffix(p.GetLabels()[strimzi.NameLabel], entityOperator) {
 			operator = p.GetName()
 		}
 	}
@@ -149,7 +151,7 @@ func (n *Namespace) Lines() []string {
 		if h.Finalizer == "" {
 			what = "not ended"
 		}
-		lines = append(lines, fmt.Sprintf("%s %s: %s; %s", h.Resource, some(h.Names), what, h.Why))
+		lines = append(lines, fmt.Sprintf("%s %s: %s; %s", h.Resource, wording.Few(h.Names, shownNames), what, h.Why))
 		if h.Command != "" {
 			lines = append(lines, "→ `"+h.Command+"`")
 		}
@@ -162,12 +164,4 @@ func (n *Namespace) Lines() []string {
 			"xargs -n 1 kubectl get --show-kind --ignore-not-found -n %s`", n.Name))
 	}
 	return lines
-}
-
-func some(names []string) string {
-	text := strings.Join(names[:min(len(names), shownNames)], ", ")
-	if more := len(names) - shownNames; more > 0 {
-		text += fmt.Sprintf(", and %d more", more)
-	}
-	return text
 }
